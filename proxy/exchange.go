@@ -1,0 +1,198 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+	proxyutil "k8s.io/apimachinery/pkg/util/proxy"
+	"k8s.io/apiserver/pkg/authentication/user"
+)
+
+// flushInterval is for answers of known length only, whose bytes come slowly: they are passed on after
+// this time at the latest. An answer of unknown length, and every watch is one, is flushed at once by
+// ReverseProxy, its headers before its first byte. Flushing the short answers at once as well would
+// cost each of them a second TLS record and a second system call.
+const flushInterval = 5 * time.Millisecond
+
+// exchange is one request on its way to the backend, and the answer on its way back.
+type exchange struct {
+	h      *Handler
+	target *Target
+	user   user.Info
+	first  int             // index of the host whose turn it is
+	ctx    context.Context //nolint:containedctx // an exchange lives no longer than its request
+	body   *clientBody     // nil if the request has none
+	err    error           // what the transport said last, before apimachinery turns it into text
+	host   string          // the host asked last
+}
+
+// proxy passes on a plain request: net/http's ReverseProxy, with apimachinery's proxy transport for
+// the forwarding headers and the rewriting of Location and of links in HTML (the one kind of body that
+// is read whole before it is passed on, as a kube-apiserver does).
+//
+// apimachinery's UpgradeAwareHandler would do the same around the same two; it is left out because it
+// copies the request's headers twice more and allocates a buffer for every answer.
+func (x *exchange) proxy(w http.ResponseWriter, req *http.Request) {
+	reverse := &httputil.ReverseProxy{
+		Rewrite:        x.rewrite,
+		Transport:      &proxyutil.Transport{Scheme: req.URL.Scheme, Host: req.URL.Host, RoundTripper: x},
+		FlushInterval:  flushInterval,
+		ErrorLog:       x.h.silent,
+		BufferPool:     &x.h.buffers,
+		ModifyResponse: x.modify,
+		ErrorHandler:   x.Error,
+	}
+	reverse.ServeHTTP(w, req)
+}
+
+// rewrite runs after the hop-by-hop headers are gone, so that no client can have an identity header
+// removed by listing it under Connection.
+func (x *exchange) rewrite(r *httputil.ProxyRequest) {
+	out := r.Out.Header
+	// ReverseProxy has dropped these two; a kube-apiserver passes on what the client's proxies said.
+	if v, ok := r.In.Header["Forwarded"]; ok && !hopByHop(r.In.Header, "Forwarded") {
+		out["Forwarded"] = v
+	}
+	if client, _, err := net.SplitHostPort(r.In.RemoteAddr); err == nil {
+		prior := r.In.Header["X-Forwarded-For"]
+		if len(prior) > 0 && !hopByHop(r.In.Header, "X-Forwarded-For") {
+			client = strings.Join(prior, ", ") + ", " + client
+		}
+		out.Set("X-Forwarded-For", client)
+	}
+	setIdentity(out, x.user)
+}
+
+func hopByHop(h http.Header, name string) bool {
+	return httpguts.HeaderValuesContainsToken(h["Connection"], name)
+}
+
+// RoundTrip sends the request to the host whose turn it is. A host that cannot be dialled has not seen
+// the request, and the body is untouched: the next host gets it. Nothing else is tried twice here.
+func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil && req.Body != http.NoBody {
+		x.body = &clientBody{ReadCloser: req.Body}
+		req.Body = x.body
+	}
+	hosts := x.target.Resolution.Hosts
+	for i := range hosts {
+		x.host = hosts[(x.first+i)%len(hosts)]
+		if i > 0 {
+			req = toHost(req, x.host)
+		}
+		resp, err := x.target.Transport.RoundTrip(req)
+		if err == nil {
+			return resp, nil
+		}
+		x.failed(err)
+		if !dialFailed(err) || x.ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, x.err
+}
+
+// toHost returns the request for another host. The headers are shared: no attempt is under way.
+func toHost(req *http.Request, host string) *http.Request {
+	req = req.WithContext(req.Context())
+	u := *req.URL
+	u.Host = host
+	req.URL, req.Host = &u, host
+	req.Header.Set("X-Forwarded-Host", host)
+	return req
+}
+
+func dialFailed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// failed notes what the transport said, and reports it if it is the backend's failure.
+func (x *exchange) failed(err error) {
+	x.err = err
+	if errors.Is(x.ctx.Err(), context.Canceled) || x.body != nil && x.body.broken.Load() {
+		return // the client went away, or broke off its own request
+	}
+	x.h.report(x.target, err)
+}
+
+// corsHeaders are kept from clients: they would speak for the kube-apiserver's own origin
+// (apimachinery pkg/util/proxy, removeCORSHeaders).
+var corsHeaders = [...]string{
+	"Access-Control-Allow-Credentials",
+	"Access-Control-Allow-Headers",
+	"Access-Control-Allow-Methods",
+	"Access-Control-Allow-Origin",
+}
+
+const redirectRefused = "the backend attempted to redirect this request, which is not permitted"
+
+// redirectError is an answer with a redirection's status and a Location.
+type redirectError struct {
+	code     int
+	location string
+}
+
+func (e *redirectError) Error() string {
+	return fmt.Sprintf("%s: it answered %d with Location %q", redirectRefused, e.code, e.location)
+}
+
+// modify sees the answer before its headers go to the client.
+func (x *exchange) modify(resp *http.Response) error {
+	for _, name := range corsHeaders {
+		resp.Header.Del(name)
+	}
+	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode >= 300 && resp.StatusCode <= 399 {
+		return &redirectError{code: resp.StatusCode, location: location}
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = &backendBody{ReadCloser: resp.Body, x: x}
+	}
+	return nil
+}
+
+// Error answers the client when the backend could not. It is what ReverseProxy and UpgradeAwareHandler
+// call, before anything was written.
+func (x *exchange) Error(w http.ResponseWriter, req *http.Request, err error) {
+	x.h.answer(w, req, x.failure(err))
+}
+
+// backendBody watches for a backend that breaks off within its answer.
+type backendBody struct {
+	io.ReadCloser
+	x *exchange
+}
+
+func (b *backendBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader promises a bare io.EOF
+		b.x.failed(err)
+	}
+	return n, err
+}
+
+// clientBody is the request's body. Closing it does nothing, so that it outlives an attempt whose dial
+// failed; ReverseProxy closes its own body when the exchange is over.
+type clientBody struct {
+	io.ReadCloser
+	broken atomic.Bool // the client's side failed
+}
+
+func (b *clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader promises a bare io.EOF
+		b.broken.Store(true)
+	}
+	return n, err
+}
+
+func (b *clientBody) Close() error { return nil }

@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// hint says what usually mends a failure to reach a backend, as the end of a sentence; "" if nothing
+// is known about it. People lose hours on these (names, CAs, client certificates).
+func hint(err error) string {
+	var (
+		name      x509.HostnameError
+		authority x509.UnknownAuthorityError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+		op        *net.OpError
+	)
+	switch {
+	case errors.As(err, &name):
+		return fmt.Sprintf("; the name wanted is %q, the certificate's names are %s: issue a certificate with that name, or set spec.insecureSkipTLSVerify",
+			name.Host, names(name.Certificate))
+	case errors.As(err, &authority):
+		return fmt.Sprintf("; the certificate was issued by %s: put that CA's certificate into spec.caBundle, or set spec.insecureSkipTLSVerify",
+			issuer(err, authority))
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "; issue a new serving certificate to the backend"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return "; the backend does not speak TLS on this port: name its secure port"
+	case errors.As(err, &op) && op.Op == "remote error":
+		return "; the backend refused the front-proxy client certificate: it has to trust the front-proxy CA (--requestheader-client-ca-file)"
+	case errors.As(err, &op) && op.Op == "dial":
+		return "; is it running?"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "; it took longer than this request may"
+	}
+	return ""
+}
+
+func names(c *x509.Certificate) string {
+	if c == nil {
+		return "unknown"
+	}
+	all := make([]string, 0, len(c.DNSNames)+len(c.IPAddresses))
+	all = append(all, c.DNSNames...)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
+	if len(all) == 0 {
+		return fmt.Sprintf("none (its subject %q does not count)", c.Subject)
+	}
+	return strings.Join(all, ", ")
+}
+
+func issuer(err error, authority x509.UnknownAuthorityError) string {
+	cert := authority.Cert
+	var verification *tls.CertificateVerificationError
+	if cert == nil && errors.As(err, &verification) && len(verification.UnverifiedCertificates) > 0 {
+		cert = verification.UnverifiedCertificates[0]
+	}
+	if cert == nil {
+		return "an unknown CA"
+	}
+	return fmt.Sprintf("%q", cert.Issuer)
+}
