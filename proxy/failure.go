@@ -118,10 +118,12 @@ func (h *Handler) answer(w http.ResponseWriter, req *http.Request, f failure) {
 }
 
 // statusCodecs encode a metav1.Status in every form that a client of an API server may ask for.
-var statusCodecs = func() serializer.CodecFactory {
+var statusCodecs = serializer.NewCodecFactory(statusScheme())
+
+func statusScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	v1 := schema.GroupVersion{Version: "v1"}
 	metav1.AddToGroupVersion(scheme, v1)
 	scheme.AddUnversionedTypes(v1, &metav1.Status{})
-	return serializer.NewCodecFactory(scheme)
-}()
+	return scheme
+}
