@@ -1,0 +1,36 @@
+package discoverymerge
+
+import (
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Result is what Merge makes. It shares no memory with the inputs. Treat it as immutable: readers need no lock
+// then.
+type Result struct {
+	// Aggregated is the v2 document of /apis. Its items are never nil. It has apiregistration.k8s.io only if an
+	// Input brought it.
+	Aggregated *apidiscoveryv2.APIGroupDiscoveryList `json:"aggregated"`
+	// Groups is the unaggregated document of /apis. Its first group is always apiregistration.k8s.io, which the
+	// aggregator serves itself.
+	Groups *metav1.APIGroupList `json:"groups"`
+	// Decisions says why the documents are what they are, in the order of Rules, roughly.
+	Decisions []Decision `json:"decisions"`
+}
+
+// Group returns the document of /apis/<name>, which is the caller's own. It returns nil when no APIService has
+// the group: upstream passes the request to the delegate then. So it does for apiregistration.k8s.io, the first
+// entry of r.Groups, unless an APIService has that group too.
+func (r Result) Group(name string) *metav1.APIGroup {
+	if r.Groups == nil || name == "" {
+		return nil
+	}
+	for i := range r.Groups.Groups {
+		if i > 0 && r.Groups.Groups[i].Name == name {
+			group := r.Groups.Groups[i].DeepCopy()
+			group.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
+			return group
+		}
+	}
+	return nil
+}
