@@ -121,6 +121,7 @@ func delegate(config *server.Config, kubeconfig string) error {
 	if err := authz.ApplyTo(&config.Authorization); err != nil {
 		return fmt.Errorf("cannot delegate authorization with kubeconfig %s: %w", kubeconfig, err)
 	}
+	addGate(config)
 	return nil
 }
 
