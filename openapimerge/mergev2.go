@@ -3,63 +3,222 @@ package openapimerge
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
+	"strings"
 
-	"k8s.io/kube-openapi/pkg/aggregator"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // V2Result is what MergeV2 makes.
 type V2Result struct {
-	// Document is the merged document; never nil without an error. It shares structure with the inputs.
+	// Document is the merged document; nil only with an error. It shares structure with the inputs.
 	Document *spec.Swagger
 	// ETag stands for the documents that were merged, in order; it is the kube-aggregator's own key for the
-	// merged document and changes with any of them. What clients see as ETag is Hash of the encoded document.
+	// merged document. What clients see as ETag is the Hash of the encoded document.
 	ETag string
 	// Decisions are sorted by subject.
 	Decisions []Decision
 }
 
-// MergeV2 merges OpenAPI v2 documents.
+// merger2 is the state of one MergeV2: the result as it grows.
+type merger2 struct {
+	quirks  Quirks
+	journal *journal
+	docs    map[*spec.Swagger]*document
+	// order are the documents as they first came.
+	order []*document
+
+	base        *Input
+	baseDoc     *spec.Swagger
+	etags       []string
+	hasPaths    bool
+	paths       map[string]pathEntry
+	definitions map[string]*definition
+	chains      map[string]*chain
+	parameters  map[string]*parameter
+	diffs       map[diffKey]string
+}
+
+// pathEntry is a path of the result.
+type pathEntry struct {
+	item  spec.PathItem
+	owner *Input
+}
+
+// MergeV2 merges OpenAPI v2 documents as the kube-aggregator does: in order of priority, each but the local
+// ones cut to the paths of its group-version; a path that is taken is dropped, and a definition or shared
+// parameter whose name is taken by a different one is renamed _v2, _v3 and so on, with all references to it.
+// Info and the like are the first document's. Without any document the result is an empty one.
+//
+// The error is one that fails the kube-aggregator's merge as well, and then its whole /openapi/v2; the
+// decisions up to it, the last one about it included, come with it. See Quirks.
 func MergeV2(in []Input, q Quirks) (V2Result, error) {
-	var merged *spec.Swagger
-	etags := make([]string, 0, len(in))
-	for _, input := range sorted(in, q) {
-		if input.V2 == nil {
-			continue
-		}
-		doc, err := copyDocument(input.V2)
-		if err != nil {
-			return V2Result{}, err
-		}
-		if !input.Local {
-			doc = aggregator.FilterSpecByPathsWithoutSideEffects(doc, []string{"/apis/" + input.Group + "/" + input.Version + "/"})
-		}
-		if merged == nil {
-			merged = &spec.Swagger{}
-			*merged = *doc
-			merged.Paths, merged.Definitions, merged.Parameters = nil, nil, nil
-		}
-		etags = append(etags, input.V2ETag)
-		if err := aggregator.MergeSpecsIgnorePathConflictRenamingDefinitionsAndParameters(merged, doc); err != nil {
-			return V2Result{}, fmt.Errorf("merge OpenAPI v2 of %s: %w", input.APIService, err)
+	m := &merger2{
+		quirks: q, journal: newJournal(), docs: map[*spec.Swagger]*document{},
+		paths: map[string]pathEntry{}, definitions: map[string]*definition{}, chains: map[string]*chain{},
+		parameters: map[string]*parameter{}, diffs: map[diffKey]string{}, etags: []string{},
+	}
+	order := sorted(in, q)
+	m.tellVersionOrder(order)
+	for _, input := range order {
+		if err := m.absorb(input); err != nil {
+			return V2Result{Decisions: m.journal.decisions()}, fmt.Errorf("merge OpenAPI v2 document of %s from %s: %w", input.APIService, input.Backend, err)
 		}
 	}
-	if merged == nil {
-		merged = emptyV2()
-	}
-	return V2Result{Document: merged, ETag: mergedETag(etags)}, nil
+	m.tellDocuments()
+	return V2Result{
+		Document:  m.document(),
+		ETag:      fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", m.etags))),
+		Decisions: m.journal.decisions(),
+	}, nil
 }
 
-// copyDocument keeps the library, which writes into definitions' extensions and parameters' items, from
-// writing into an input.
-func copyDocument(doc *spec.Swagger) (*spec.Swagger, error) {
-	data, err := EncodeV2JSON(doc)
-	if err != nil {
-		return nil, err
+// absorb merges one input.
+func (m *merger2) absorb(input *Input) error {
+	if input.V2 == nil {
+		d := Decision{Subject: Subject{KindBackend, input.Backend}, Rule: RuleV2None, Losers: []Party{input.party()},
+			Outcome: "left out: it serves no /openapi/v2"}
+		if input.V2Failure != "" {
+			d.Rule, d.Outcome = RuleV2Failed, "left out: "+input.V2Failure
+		}
+		m.journal.add(d)
+		return nil
 	}
-	return DecodeV2(data)
+	doc := m.docs[input.V2]
+	if doc == nil {
+		doc = newDocument(input.V2, input.Backend)
+		m.docs[input.V2] = doc
+		m.order = append(m.order, doc)
+	}
+	var sel selection
+	if input.Local {
+		sel = doc.whole()
+		doc.local = true
+	} else {
+		sel = doc.under("/apis/" + input.Group + "/" + input.Version + "/")
+	}
+	if m.base == nil {
+		m.base, m.baseDoc = input, input.V2
+	}
+	m.etags = append(m.etags, input.V2ETag)
+	if doc.swagger.Paths != nil {
+		m.hasPaths = true
+	}
+	for _, i := range sel.paths {
+		doc.taken[i] = true
+	}
+	sel, err := m.dropTaken(input, sel)
+	if err != nil || len(sel.paths) == 0 {
+		return err
+	}
+	s := &source{merger2: m, input: input, selection: sel, renames: map[int]string{}}
+	if err := s.mergeDefinitions(); err != nil {
+		return err
+	}
+	s.mergeParameters()
+	s.copy()
+	return nil
 }
 
+// dropTaken cuts a selection to the paths that no earlier document brought.
+func (m *merger2) dropTaken(input *Input, sel selection) (selection, error) {
+	if len(sel.paths) == 0 {
+		m.journal.add(Decision{Subject: Subject{KindBackend, input.Backend}, Rule: RuleV2NoPaths, Losers: []Party{input.party()},
+			Outcome: "brings nothing: its document has no paths of the group-version, so its definitions are left out too"})
+		return sel, nil
+	}
+	var free, taken []int
+	for _, i := range sel.paths {
+		if _, ok := m.paths[sel.doc.paths[i]]; ok {
+			taken = append(taken, i)
+		} else {
+			free = append(free, i)
+		}
+	}
+	if len(taken) == 0 {
+		return sel, nil
+	}
+	for _, i := range taken {
+		m.tellTaken(input, sel.doc, i)
+	}
+	if len(free) == 0 {
+		sel.paths = nil
+		return sel, nil
+	}
+	if m.quirks.PathConflictByPrefix {
+		if err := m.checkPrefixes(input, sel.doc, free, taken); err != nil {
+			return sel, err
+		}
+	}
+	return sel.only(free), nil
+}
+
+func (m *merger2) tellTaken(input *Input, doc *document, i int) {
+	name := doc.paths[i]
+	have, dropped := m.paths[name], doc.swagger.Paths.Paths[name]
+	d := Decision{Subject: Subject{KindPath, name}, Rule: RulePathConflict, Winner: have.owner.party(), Losers: []Party{input.party()},
+		Outcome: "dropped in favour of the earlier document's, which is the same as written"}
+	if diff := difference(&have.item, &dropped); diff != "" {
+		d.Outcome, d.Diff = "dropped in favour of the earlier document's, which differs", diff
+	}
+	m.journal.add(d)
+}
+
+// checkPrefixes fails when a taken path begins with a free one: kube-openapi picks the free ones by prefix,
+// so that the taken one stays in, and then finds it twice.
+func (m *merger2) checkPrefixes(input *Input, doc *document, free, taken []int) error {
+	names := make(map[string]bool, len(free))
+	for _, i := range free {
+		names[doc.paths[i]] = true
+	}
+	for _, i := range taken {
+		name := doc.paths[i]
+		for end := range name {
+			if !names[name[:end]] {
+				continue
+			}
+			m.journal.add(Decision{Subject: Subject{KindPath, name}, Rule: RulePathPrefixConflict, Quirk: QuirkPathConflictByPrefix,
+				Winner: m.paths[name].owner.party(), Losers: []Party{input.party()},
+				Outcome: fmt.Sprintf("the whole merge fails: the path is taken and begins with %s, which is not", name[:end])})
+			return fmt.Errorf("duplicated path %s: the kube-aggregator cannot drop it in favour of the one from %s, because the document's own path %s, a prefix of it, is kept; serve both or neither",
+				name, m.paths[name].owner.APIService, name[:end])
+		}
+	}
+	return nil
+}
+
+// document writes the result out.
+func (m *merger2) document() *spec.Swagger {
+	if m.base == nil {
+		return emptyV2()
+	}
+	out := *m.baseDoc
+	out.Paths, out.Definitions, out.Parameters = nil, nil, nil
+	if m.hasPaths {
+		out.Paths = &spec.Paths{}
+	}
+	if len(m.paths) > 0 {
+		out.Paths.Paths = make(map[string]spec.PathItem, len(m.paths))
+		for name, path := range m.paths {
+			out.Paths.Paths[name] = path.item
+		}
+	}
+	if len(m.definitions) > 0 {
+		out.Definitions = make(spec.Definitions, len(m.definitions))
+		for name, def := range m.definitions {
+			out.Definitions[name] = def.gvks.apply(def.schema)
+		}
+	}
+	if len(m.parameters) > 0 {
+		out.Parameters = make(map[string]spec.Parameter, len(m.parameters))
+		for name, param := range m.parameters {
+			out.Parameters[name] = *param.value
+		}
+	}
+	return &out
+}
+
+// emptyV2 is the document of an API without any.
 func emptyV2() *spec.Swagger {
 	return &spec.Swagger{SwaggerProps: spec.SwaggerProps{
 		Swagger: "2.0",
@@ -68,12 +227,61 @@ func emptyV2() *spec.Swagger {
 	}}
 }
 
-func mergedETag(etags []string) string {
-	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", etags)))
+// tellVersionOrder tells of groups whose versions are merged in another order than their priorities have it.
+func (m *merger2) tellVersionOrder(order []*Input) {
+	if !m.quirks.VersionPriorityIgnored {
+		return
+	}
+	versions := map[string][]*Input{}
+	for _, input := range order {
+		if !input.Local {
+			versions[input.Group] = append(versions[input.Group], input)
+		}
+	}
+	for group, inputs := range versions {
+		if slices.IsSortedFunc(inputs, func(a, b *Input) int { return int(int64(b.VersionPriority) - int64(a.VersionPriority)) }) {
+			continue
+		}
+		d := Decision{Subject: Subject{KindGroupVersion, group}, Rule: RuleVersionOrder, Quirk: QuirkVersionPriorityIgnored, Winner: inputs[0].party()}
+		names := make([]string, len(inputs))
+		for i, input := range inputs {
+			names[i] = input.Version
+			if i > 0 {
+				d.Losers = append(d.Losers, input.party())
+			}
+		}
+		d.Outcome = fmt.Sprintf("merged in order of names: %s; the versionPriorities say otherwise", strings.Join(names, ", "))
+		m.journal.add(d)
+	}
 }
 
+// tellDocuments tells what became of the documents as a whole.
+func (m *merger2) tellDocuments() {
+	for _, doc := range m.order {
+		backend := Subject{KindBackend, doc.backend}
+		if doc.swagger == m.baseDoc {
+			m.journal.add(Decision{Subject: backend, Rule: RuleV2Base, Winner: m.base.party(), Quirk: QuirkFirstDocumentOnly,
+				Outcome: "gives the merged document its info, tags, security, shared responses and extensions; those of all others are dropped"})
+		}
+		if doc.local {
+			continue
+		}
+		left, sample := 0, ""
+		for i, taken := range doc.taken {
+			if !taken {
+				if left++; left == 1 {
+					sample = doc.paths[i]
+				}
+			}
+		}
+		if left > 0 {
+			m.journal.add(Decision{Subject: backend, Rule: RulePathFiltered, Losers: []Party{{Backend: doc.backend}}, Count: left,
+				Outcome: fmt.Sprintf("paths outside its APIServices' group-versions are left out (for one: %s)", sample)})
+		}
+	}
+}
+
+// filterV2 cuts a document to a path prefix, as kube-openapi's FilterSpecByPathsWithoutSideEffects does.
 func filterV2(doc *spec.Swagger, prefix string) *spec.Swagger {
-	return aggregator.FilterSpecByPathsWithoutSideEffects(doc, []string{prefix})
+	return newDocument(doc, "").under(prefix).swagger()
 }
-
-const gvkKey = "x-kubernetes-group-version-kind"

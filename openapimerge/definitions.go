@@ -1,0 +1,282 @@
+package openapimerge
+
+import (
+	"fmt"
+
+	"k8s.io/kube-openapi/pkg/validation/spec"
+)
+
+// definition is a definition of the result.
+type definition struct {
+	name string
+	// schema is without what gvks added.
+	schema *spec.Schema
+	gvks   gvkList
+	owner  *Input
+	// doc and id say where it comes from, and rewritten that references in it were changed since.
+	doc       *document
+	id        int
+	rewritten bool
+	// hash is its fingerprint, 0 until it is needed.
+	hash uint64
+}
+
+func (d *definition) fingerprint() uint64 {
+	if d.hash == 0 {
+		d.hash = fingerprint(d.schema)
+	}
+	return d.hash
+}
+
+// is says whether a definition of a document, as written, equals the result's but for group-version-kinds.
+func (d *definition) is(doc *document, id int) bool {
+	return d.unchanged(doc, id) || equalButGVKs(d.schema, &doc.definitions[id])
+}
+
+// unchanged says whether it is a document's very definition.
+func (d *definition) unchanged(doc *document, id int) bool {
+	return !d.rewritten && d.doc == doc && d.id == id
+}
+
+// rewrittenFrom says whether it was equal to a definition before its references were rewritten.
+func (d *definition) rewrittenFrom(doc *document, id int) bool {
+	return d.rewritten && equalButGVKs(&d.doc.definitions[d.id], &doc.definitions[id])
+}
+
+// chain are the definitions of the result called <name>_v2, <name>_v3 and so on, up to the first gap. When
+// a hundred APIServices each bring their own, looking through all of them for each would be a square.
+type chain struct {
+	// next is the number of the gap.
+	next   int
+	byHash map[uint64][]*definition
+	// rewritten are those whose references were rewritten, by the hash that they had before.
+	rewritten map[uint64]*definition
+}
+
+// extend takes in what the result has by now.
+func (c *chain) extend(name string, definitions map[string]*definition) {
+	for {
+		def := definitions[numberedName(name, c.next)]
+		if def == nil {
+			return
+		}
+		c.byHash[def.fingerprint()] = append(c.byHash[def.fingerprint()], def)
+		if def.rewritten {
+			c.rewritten[def.doc.hash(def.id)] = def
+		}
+		c.next++
+	}
+}
+
+// source is one input while it is merged.
+type source struct {
+	*merger2
+	input *Input
+	selection
+	// renames are the new names of nodes of the document.
+	renames map[int]string
+	// fresh are the definitions that the result does not have yet, by number.
+	fresh []int
+	// freshParams are the shared parameters that it does not have yet, by number.
+	freshParams []int
+}
+
+// match is a definition of the source that the result has already, under the same name or a new one.
+type match struct {
+	id   int
+	have *definition
+}
+
+// mergeDefinitions decides about every definition: new, shared with one of the result, or renamed.
+func (s *source) mergeDefinitions() error {
+	var same, reused []match
+	for id, kept := range s.kept {
+		if !kept {
+			continue
+		}
+		have := s.definitions[s.doc.names[id]]
+		switch {
+		case have == nil:
+			s.fresh = append(s.fresh, id)
+		case have.is(s.doc, id):
+			same = append(same, match{id, have})
+		default:
+			if renamed := s.rename(id, have); renamed != nil {
+				reused = append(reused, match{id, renamed})
+			}
+		}
+	}
+	for _, m := range same {
+		if err := s.unite(m); err != nil {
+			return err
+		}
+		s.tellShared(m)
+	}
+	for _, m := range reused {
+		// A definition that the document itself calls by the new name stands for both; upstream takes one
+		// of the two by the order of a map.
+		if s.has(m.have.name) && s.renames[s.doc.ids[m.have.name]] == "" {
+			continue
+		}
+		if err := s.unite(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rename gives a definition whose name is taken a new one: that of an equal one which was renamed before,
+// and which it returns, or one that neither the result nor the document has.
+func (s *source) rename(id int, have *definition) *definition {
+	name := s.doc.names[id]
+	c := s.chains[name]
+	if c == nil {
+		c = &chain{next: 2, byHash: map[uint64][]*definition{}, rewritten: map[uint64]*definition{}}
+		s.chains[name] = c
+	}
+	c.extend(name, s.definitions)
+	for _, def := range c.byHash[s.doc.hash(id)] {
+		if def.is(s.doc, id) {
+			s.renames[id] = def.name
+			s.tellRenamed(id, have, def.name, RuleDefinitionRenameReused, "")
+			return def
+		}
+	}
+	number := c.next
+	newName := numberedName(name, number)
+	for s.definitions[newName] != nil || s.has(newName) {
+		number++
+		newName = numberedName(name, number)
+	}
+	s.renames[id] = newName
+	s.fresh = append(s.fresh, id)
+	quirk := ""
+	if earlier := c.rewritten[s.doc.hash(id)]; have.rewrittenFrom(s.doc, id) || (earlier != nil && earlier.rewrittenFrom(s.doc, id)) {
+		quirk = QuirkComparedAsWritten
+	}
+	s.tellRenamed(id, have, newName, RuleDefinitionRenamed, quirk)
+	return nil
+}
+
+func numberedName(name string, number int) string { return fmt.Sprintf("%s_v%d", name, number) }
+
+// unite adds the group-version-kinds of a definition to those of the one that it is shared with.
+func (s *source) unite(m match) error {
+	// A definition that met itself has nothing to add, once its list is known to be one.
+	if m.have.unchanged(s.doc, m.id) && m.have.gvks.entries != nil {
+		return nil
+	}
+	added, err := m.have.gvks.unite(&s.doc.definitions[m.id])
+	d := Decision{Subject: Subject{KindDefinition, m.have.name}, Rule: RuleDefinitionGVKsUnited,
+		Winner: m.have.owner.party(), Losers: []Party{s.input.party()}}
+	if err != nil {
+		d.Rule, d.Outcome, d.Quirk = RuleDefinitionGVKsBroken, "the whole merge fails: "+err.Error(), QuirkMalformedGVKsFail
+		if !s.quirks.MalformedGVKsFail {
+			d.Outcome, d.Quirk, err = "the earlier list is kept: "+err.Error(), "", nil
+		}
+		s.journal.add(d)
+		if err != nil {
+			return fmt.Errorf("definition %s, shared with %s: %w", m.have.name, m.have.owner.APIService, err)
+		}
+		return nil
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	d.Outcome = "shared; added to its group-version-kinds: " + listed(added)
+	if len(m.have.schema.Extensions) == 0 {
+		d.Outcome += "; the kube-aggregator panics here, because the earlier definition has no extensions at all"
+	}
+	s.journal.add(d)
+	return nil
+}
+
+// copy brings what is new into the result.
+func (s *source) copy() {
+	rewrite := newRewriter(s.doc, s.renames)
+	for _, id := range s.fresh {
+		def := &definition{name: s.doc.names[id], schema: &s.doc.definitions[id], owner: s.input, doc: s.doc, id: id}
+		if name := s.renames[id]; name != "" {
+			def.name = name
+		}
+		if s.touched(s.doc.refs[id]) {
+			def.schema, def.rewritten = rewrite.schema(def.schema), true
+		}
+		def.gvks = gvksOf(def.schema)
+		s.definitions[def.name] = def
+	}
+	first := len(s.doc.names)
+	for _, i := range s.freshParams {
+		param := &parameter{name: s.doc.paramNames[i], value: &s.doc.parameters[i], owner: s.input, doc: s.doc, id: i}
+		if name := s.renames[first+i]; name != "" {
+			param.name = name
+		}
+		if s.touched(s.doc.refs[first+i]) {
+			rewritten := rewrite.parameter(*param.value)
+			param.value, param.rewritten = &rewritten, true
+		}
+		s.parameters[param.name] = param
+	}
+	for _, i := range s.selection.paths {
+		item := s.doc.swagger.Paths.Paths[s.doc.paths[i]]
+		if s.touched(s.doc.pathRefs[i]) {
+			item = rewrite.pathItem(item)
+		}
+		s.merger2.paths[s.doc.paths[i]] = pathEntry{item: item, owner: s.input}
+	}
+}
+
+// touched says whether one of the nodes is renamed.
+func (s *source) touched(nodes []int) bool {
+	if len(s.renames) == 0 {
+		return false
+	}
+	for _, node := range nodes {
+		if s.renames[node] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+type diffKey struct {
+	have *definition
+	doc  *document
+	id   int
+}
+
+func (s *source) tellRenamed(id int, have *definition, name string, rule Rule, quirk string) {
+	d := Decision{Subject: Subject{KindDefinition, s.doc.names[id]}, Rule: rule, Winner: have.owner.party(), Losers: []Party{s.input.party()},
+		Quirk:   quirk,
+		Outcome: fmt.Sprintf("%s keeps the name; the later document's becomes %s", have.owner.Backend, name)}
+	if rule == RuleDefinitionRenameReused {
+		d.Outcome = fmt.Sprintf("%s keeps the name; the later document's equals %s and becomes that", have.owner.Backend, name)
+	}
+	key := diffKey{have, s.doc, id}
+	diff, ok := s.diffs[key]
+	if !ok {
+		diff = difference(have.schema, &s.doc.definitions[id], gvkKey)
+		s.diffs[key] = diff
+	}
+	d.Diff = diff
+	s.journal.add(d)
+}
+
+// tellShared tells of definitions that another document brought as well, and of what goes wrong with that.
+func (s *source) tellShared(m match) {
+	if m.have.owner.V2 != s.input.V2 && !s.doc.counted[m.id] {
+		s.doc.counted[m.id] = true
+		s.journal.add(Decision{Subject: Subject{KindBackend, s.input.Backend}, Rule: RuleDefinitionShared, Losers: []Party{{Backend: s.input.Backend}},
+			Count: 1, Outcome: "definitions equal earlier documents' and are shared with them"})
+	}
+	for _, node := range s.doc.refs[m.id] {
+		name := s.renames[node]
+		if name == "" || node >= len(s.doc.names) {
+			continue
+		}
+		target := s.doc.names[node]
+		s.journal.add(Decision{Subject: Subject{KindDefinition, m.have.name}, Rule: RuleDefinitionMisreferring, Quirk: QuirkComparedAsWritten,
+			Winner: m.have.owner.party(), Losers: []Party{s.input.party()},
+			Outcome: fmt.Sprintf("shared as it is the same as written, but its %s is the earlier document's and not this one's, which became %s", target, name)})
+	}
+}

@@ -1,0 +1,209 @@
+package openapimerge
+
+import (
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	"k8s.io/kube-openapi/pkg/validation/spec"
+)
+
+// Where references point; kube-openapi's merge knows no others.
+const (
+	definitionPrefix = "#/definitions/"
+	parameterPrefix  = "#/parameters/"
+)
+
+// gvkKey is the extension that lists the group-version-kinds of a definition.
+const gvkKey = "x-kubernetes-group-version-kind"
+
+// document is what is known about one OpenAPI v2 document. It is worked out once, however many inputs share
+// the document, and it is what makes their merge cheap: who refers to what is a graph of numbers.
+//
+// Nodes are the definitions, by sorted name, and after them the shared parameters, by sorted name.
+type document struct {
+	swagger *spec.Swagger
+	// backend is the label of the first input that has the document.
+	backend string
+	local   bool
+
+	names []string
+	ids   map[string]int
+	// definitions and parameters are copies of the map's structs, so that there are pointers to them.
+	definitions []spec.Schema
+	parameters  []spec.Parameter
+	paramNames  []string
+	paramIDs    map[string]int
+	// refs are the nodes that a node refers to directly.
+	refs [][]int
+	// paths are sorted; pathRefs are the nodes that a path refers to directly.
+	paths    []string
+	pathRefs [][]int
+
+	// used are the nodes that any path leads to.
+	used []bool
+	// hashes are fingerprints of the definitions; 0 is not worked out yet.
+	hashes []uint64
+
+	// taken are the paths that some input of the document kept, and counted the definitions that were said
+	// to be shared with another document.
+	taken   []bool
+	counted []bool
+}
+
+func newDocument(swagger *spec.Swagger, backend string) *document {
+	d := &document{
+		swagger: swagger, backend: backend,
+		names: slices.Sorted(maps.Keys(swagger.Definitions)), paramNames: slices.Sorted(maps.Keys(swagger.Parameters)),
+	}
+	d.ids, d.paramIDs = numbered(d.names, 0), numbered(d.paramNames, len(d.names))
+	d.definitions = make([]spec.Schema, len(d.names))
+	d.parameters = make([]spec.Parameter, len(d.paramNames))
+	d.refs = make([][]int, len(d.names)+len(d.paramNames))
+	d.hashes, d.counted = make([]uint64, len(d.names)), make([]bool, len(d.names))
+	c := &collector{doc: d}
+	for i, name := range d.names {
+		d.definitions[i] = swagger.Definitions[name]
+		c.schema(&d.definitions[i])
+		d.refs[i] = c.take()
+	}
+	for i, name := range d.paramNames {
+		d.parameters[i] = swagger.Parameters[name]
+		c.parameter(&d.parameters[i])
+		d.refs[len(d.names)+i] = c.take()
+	}
+	if swagger.Paths == nil {
+		return d
+	}
+	d.paths = slices.Sorted(maps.Keys(swagger.Paths.Paths))
+	d.pathRefs = make([][]int, len(d.paths))
+	d.taken = make([]bool, len(d.paths))
+	for i, path := range d.paths {
+		item := swagger.Paths.Paths[path]
+		c.pathItem(&item)
+		d.pathRefs[i] = c.take()
+	}
+	d.used = d.reach(numbers(len(d.paths)))
+	return d
+}
+
+func numbered(names []string, first int) map[string]int {
+	out := make(map[string]int, len(names))
+	for i, name := range names {
+		out[name] = first + i
+	}
+	return out
+}
+
+func numbers(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// reach marks the nodes that paths lead to, through any number of references.
+func (d *document) reach(paths []int) []bool {
+	marked := make([]bool, len(d.refs))
+	var open []int
+	visit := func(nodes []int) {
+		for _, node := range nodes {
+			if !marked[node] {
+				marked[node] = true
+				open = append(open, node)
+			}
+		}
+	}
+	for _, path := range paths {
+		visit(d.pathRefs[path])
+	}
+	for len(open) > 0 {
+		node := open[len(open)-1]
+		open = open[:len(open)-1]
+		visit(d.refs[node])
+	}
+	return marked
+}
+
+// hash is a fingerprint of a definition: equal definitions have equal ones.
+func (d *document) hash(id int) uint64 {
+	if d.hashes[id] == 0 {
+		d.hashes[id] = fingerprint(&d.definitions[id])
+	}
+	return d.hashes[id]
+}
+
+// selection is the part of a document that an input brings.
+type selection struct {
+	doc *document
+	// paths are numbers of doc.paths, ascending.
+	paths []int
+	// kept are the definitions, by number.
+	kept []bool
+}
+
+// whole is all of a document.
+func (d *document) whole() selection {
+	kept := make([]bool, len(d.names))
+	for i := range kept {
+		kept[i] = true
+	}
+	return selection{doc: d, paths: numbers(len(d.paths)), kept: kept}
+}
+
+// under is the part of a document that kube-openapi's FilterSpecByPathsWithoutSideEffects leaves for a
+// prefix: its paths, the definitions that they lead to, and those that no path of the document leads to.
+func (d *document) under(prefix string) selection {
+	if d.swagger.Paths == nil {
+		return d.whole()
+	}
+	first := sort.SearchStrings(d.paths, prefix)
+	sel := selection{doc: d, kept: make([]bool, len(d.names))}
+	for i := first; i < len(d.paths) && strings.HasPrefix(d.paths[i], prefix); i++ {
+		sel.paths = append(sel.paths, i)
+	}
+	reached := d.reach(sel.paths)
+	for i := range sel.kept {
+		sel.kept[i] = reached[i] || !d.used[i]
+	}
+	return sel
+}
+
+// only is a selection cut to some of its paths, by the same rule.
+func (s selection) only(paths []int) selection {
+	before, after := s.doc.reach(s.paths), s.doc.reach(paths)
+	kept := make([]bool, len(s.kept))
+	for i := range kept {
+		kept[i] = s.kept[i] && (after[i] || !before[i])
+	}
+	return selection{doc: s.doc, paths: paths, kept: kept}
+}
+
+// has says whether the selection keeps a definition of the name.
+func (s selection) has(name string) bool {
+	id, ok := s.doc.ids[name]
+	return ok && s.kept[id]
+}
+
+// swagger writes a selection out as a document of its own.
+func (s selection) swagger() *spec.Swagger {
+	out := *s.doc.swagger
+	if out.Paths == nil {
+		return &out
+	}
+	paths := *out.Paths
+	paths.Paths = make(map[string]spec.PathItem, len(s.paths))
+	for _, i := range s.paths {
+		paths.Paths[s.doc.paths[i]] = out.Paths.Paths[s.doc.paths[i]]
+	}
+	out.Paths = &paths
+	out.Definitions = spec.Definitions{}
+	for id, kept := range s.kept {
+		if kept {
+			out.Definitions[s.doc.names[id]] = s.doc.definitions[id]
+		}
+	}
+	return &out
+}
