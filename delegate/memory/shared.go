@@ -1,0 +1,97 @@
+package memory
+
+import (
+	"bytes"
+	"io"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Object returns the object that a watch event carries: a private copy of it when encodings are
+// shared ([Options.ShareEncoding]), else obj itself.
+func Object(obj runtime.Object) runtime.Object {
+	if shared, ok := obj.(runtime.CacheableObject); ok {
+		return shared.GetObject()
+	}
+	return obj
+}
+
+// sharedObject is the object of one event for all its watchers. It keeps each encoding that was made
+// of it, as cachingObject in pkg/storage/cacher does. It is safe for concurrent use.
+type sharedObject struct {
+	object runtime.Object // never changed
+
+	mu        sync.Mutex
+	encodings map[runtime.Identifier]*encoding
+}
+
+var (
+	_ runtime.CacheableObject   = (*sharedObject)(nil)
+	_ metav1.ObjectMetaAccessor = (*sharedObject)(nil)
+)
+
+// encoding is made once; the others that want it wait for that.
+type encoding struct {
+	once sync.Once
+	data []byte
+	err  error
+}
+
+// CacheEncode implements runtime.CacheableObject. The encode function gets a copy, because encoders
+// may change what they encode; the mutex is not held while it runs.
+func (o *sharedObject) CacheEncode(id runtime.Identifier, encode func(runtime.Object, io.Writer) error, w io.Writer) error {
+	e := o.encoding(id)
+	e.once.Do(func() {
+		var buffer bytes.Buffer
+		e.err = encode(o.GetObject(), &buffer)
+		e.data = buffer.Bytes()
+	})
+	if e.err != nil {
+		return e.err
+	}
+	if splice, ok := w.(runtime.Splice); ok {
+		splice.Splice(e.data)
+		return nil
+	}
+	_, err := w.Write(e.data)
+	return err
+}
+
+func (o *sharedObject) encoding(id runtime.Identifier) *encoding {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e, ok := o.encodings[id]
+	if !ok {
+		if o.encodings == nil {
+			o.encodings = map[runtime.Identifier]*encoding{}
+		}
+		e = &encoding{}
+		o.encodings[id] = e
+	}
+	return e
+}
+
+// GetObject implements runtime.CacheableObject: the caller owns the copy.
+func (o *sharedObject) GetObject() runtime.Object { return o.object.DeepCopyObject() }
+
+// GetObjectKind implements runtime.Object. It is for reading.
+func (o *sharedObject) GetObjectKind() schema.ObjectKind { return o.object.GetObjectKind() }
+
+// DeepCopyObject implements runtime.Object.
+func (o *sharedObject) DeepCopyObject() runtime.Object {
+	return &sharedObject{object: o.object.DeepCopyObject()}
+}
+
+// GetObjectMeta implements metav1.ObjectMetaAccessor with the metadata of a copy, so that setting
+// something there reaches nobody else. It is nil for an object without metadata.
+func (o *sharedObject) GetObjectMeta() metav1.Object {
+	m, err := meta.Accessor(o.GetObject())
+	if err != nil {
+		return nil
+	}
+	return m
+}
