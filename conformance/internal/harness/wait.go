@@ -1,0 +1,52 @@
+package harness
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// pollInterval is short, so that what is measured by polling is measured well.
+const pollInterval = 5 * time.Millisecond
+
+// Eventually polls check until it returns nil and returns how long that took. The
+// test fails with check's last error when timeout is over.
+func Eventually(t testing.TB, timeout time.Duration, what string, check func(ctx context.Context) error) time.Duration {
+	t.Helper()
+	start := time.Now()
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), pollInterval, timeout, true, func(ctx context.Context) (bool, error) {
+		last = check(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("%s: not within %s: %v", what, timeout, last)
+	}
+	return time.Since(start)
+}
+
+// FreePort returns a port of 127.0.0.1 where nobody listens at the moment, for
+// programs that cannot be told to choose one themselves.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("no free port: %v", err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatalf("the listener's address %s: %v", listener.Addr(), err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatalf("cannot give up port %s: %v", port, err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatalf("the listener's port %s: %v", port, err)
+	}
+	return n
+}
