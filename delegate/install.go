@@ -1,0 +1,198 @@
+package delegate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/endpoints"
+	"k8s.io/apiserver/pkg/endpoints/discovery"
+	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
+	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	apiservicestorage "k8s.io/kube-aggregator/pkg/registry/apiservice/etcd"
+)
+
+// storages are the REST storages of the served group versions, by resource and "resource/subresource".
+type storages map[schema.GroupVersion]map[string]rest.Storage
+
+func (s storages) add(gv schema.GroupVersion, name string, storage rest.Storage) {
+	if s[gv] == nil {
+		s[gv] = map[string]rest.Storage{}
+	}
+	s[gv][name] = storage
+}
+
+// openStores makes the store of each row.
+func (s *Server) openStores() error {
+	for i := range table {
+		r := &table[i]
+		st, err := newStore(r, s.config.RESTOptionsGetter)
+		if err != nil {
+			return err
+		}
+		s.stores[st.DefaultQualifiedResource.String()] = st
+		if !r.cluster {
+			s.terminator.contents = append(s.terminator.contents, st)
+		}
+	}
+	return nil
+}
+
+// storages lays out all resources.
+func (s *Server) storages() storages {
+	out := storages{}
+	for i := range table {
+		r := &table[i]
+		st := s.stores[r.gv.WithResource(r.resource).GroupResource().String()]
+		out.add(r.gv, r.resource, st)
+		if r.status {
+			out.add(r.gv, r.resource+"/status", newStatusStore(st))
+		}
+	}
+	namespaces := s.core("namespaces")
+	finalize := newFinalizeStore(namespaces)
+	s.terminator.ns, s.terminator.finalize = namespaces, finalize
+	core := out[corev1.SchemeGroupVersion]
+	core["namespaces"] = newNamespaceStore(namespaces, s.terminator.queue.Add)
+	core["namespaces/finalize"] = finalize
+	out.add(eventsv1.SchemeGroupVersion, "events", s.core("events"))
+
+	services := apiservicestorage.NewREST(Scheme, s.config.RESTOptionsGetter)
+	out.add(apiregistrationv1.SchemeGroupVersion, "apiservices", services)
+	out.add(apiregistrationv1.SchemeGroupVersion, "apiservices/status", apiservicestorage.NewStatusREST(Scheme, services))
+
+	out[authenticationv1.SchemeGroupVersion] = authenticationReviews(s.config.TokenAuthenticator, s.config.APIAudiences)
+	out[authorizationv1.SchemeGroupVersion] = accessReviews{s.config.Authorizer}.storage()
+	return out
+}
+
+// installGroups serves every group version, and the discovery of all.
+func (s *Server) installGroups(docs *documents) error {
+	all := s.storages()
+	for _, gv := range servedVersions(all) {
+		if err := s.installVersion(gv, all[gv], docs); err != nil {
+			return err
+		}
+	}
+	for _, group := range servedGroups(all) {
+		s.installGroupDiscovery(group, all)
+	}
+	return nil
+}
+
+// installVersion does what GenericAPIServer.InstallAPIGroup does, but builds the schemas that server-side
+// apply needs at the first write and not at the start.
+func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]rest.Storage, docs *documents) error {
+	objects := make([]runtime.Object, 0, len(resources))
+	served := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(resources)) {
+		kind, err := endpoints.GetResourceKind(gv, resources[name], Scheme)
+		if err != nil {
+			return fmt.Errorf("finding the kind of %s in %s: %w", name, gv, err)
+		}
+		obj, err := Scheme.New(kind)
+		if err != nil {
+			return fmt.Errorf("making a %s: %w", kind, err)
+		}
+		objects = append(objects, obj)
+		served[name] = []string{gv.String()}
+	}
+	codecs := serializer.NewCodecFactory(Scheme,
+		serializer.WithStreamingCollectionEncodingToJSON(), serializer.WithStreamingCollectionEncodingToProtobuf())
+	v := &endpoints.APIGroupVersion{
+		Storage: resources, Root: root(gv), GroupVersion: gv, AllServedVersionsByResource: served,
+		OptionsExternalVersion: &schema.GroupVersion{Version: "v1"},
+		Serializer:             codecs, ParameterCodec: metav1.ParameterCodec,
+		Typer: Scheme, Creater: Scheme, Convertor: Scheme, ConvertabilityChecker: Scheme, Defaulter: Scheme,
+		Namer: runtime.Namer(meta.NewAccessor()), UnsafeConvertor: runtime.UnsafeObjectConvertor(Scheme),
+		TypeConverter:              docs.converter(objects),
+		EquivalentResourceRegistry: s.generic.EquivalentResourceRegistry,
+		Authorizer:                 s.config.Authorizer,
+		Admit:                      s.admission,
+		MinRequestTimeout:          minWatch,
+		MaxRequestBodyBytes:        maxBody,
+	}
+	found, _, err := v.InstallREST(s.generic.Handler.GoRestfulContainer)
+	if err != nil {
+		return fmt.Errorf("installing %s: %w", gv, err)
+	}
+	s.kinds = append(s.kinds, kinds(gv, found)...)
+	s.discovery(gv).AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
+		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: found,
+	})
+	p := priorities[gv]
+	s.discovery(gv).SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
+	return nil
+}
+
+func (s *Server) discovery(gv schema.GroupVersion) aggregated.ResourceManager {
+	if gv.Group == "" {
+		return s.generic.AggregatedLegacyDiscoveryGroupManager
+	}
+	return s.generic.AggregatedDiscoveryGroupManager
+}
+
+// installGroupDiscovery serves /apis/<group> and its entry in /apis, or /api for the core group.
+func (s *Server) installGroupDiscovery(group string, all storages) {
+	container := s.generic.Handler.GoRestfulContainer
+	if group == "" {
+		handler := discovery.NewLegacyRootAPIHandler(discovery.DefaultAddresses{DefaultAddress: s.generic.ExternalAddress}, Codecs, genericapiserver.DefaultLegacyAPIPrefix)
+		m := s.generic.AggregatedLegacyDiscoveryGroupManager
+		container.Add(aggregated.WrapAggregatedDiscoveryToHandler(handler, m, m).GenerateWebService(genericapiserver.DefaultLegacyAPIPrefix, metav1.APIVersions{}))
+		return
+	}
+	entry := metav1.APIGroup{Name: group}
+	for _, gv := range servedVersions(all) {
+		if gv.Group == group {
+			entry.Versions = append(entry.Versions, metav1.GroupVersionForDiscovery{GroupVersion: gv.String(), Version: gv.Version})
+		}
+	}
+	entry.PreferredVersion = entry.Versions[0]
+	s.generic.DiscoveryGroupManager.AddGroup(entry)
+	container.Add(discovery.NewAPIGroupHandler(Codecs, entry).WebService())
+}
+
+func root(gv schema.GroupVersion) string {
+	if gv.Group == "" {
+		return genericapiserver.DefaultLegacyAPIPrefix
+	}
+	return genericapiserver.APIGroupPrefix
+}
+
+// servedVersions sorts by priority, as a cluster's /apis does; equal priorities by name.
+func servedVersions(all storages) []schema.GroupVersion {
+	return slices.SortedFunc(maps.Keys(all), func(a, b schema.GroupVersion) int {
+		pa, pb := priorities[a], priorities[b]
+		switch {
+		case pa.group != pb.group:
+			return int(pb.group - pa.group)
+		case a.Group != b.Group:
+			return strings.Compare(a.Group, b.Group)
+		default:
+			return int(pb.version - pa.version)
+		}
+	})
+}
+
+func servedGroups(all storages) []string {
+	var out []string
+	for _, gv := range servedVersions(all) {
+		if !slices.Contains(out, gv.Group) {
+			out = append(out, gv.Group)
+		}
+	}
+	return out
+}

@@ -1,0 +1,206 @@
+package delegate
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/apimachinery/pkg/version"
+	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/mux"
+	aggregatoropenapi "k8s.io/kube-aggregator/pkg/generated/openapi"
+	"k8s.io/kube-openapi/pkg/builder"
+	"k8s.io/kube-openapi/pkg/builder3"
+	"k8s.io/kube-openapi/pkg/cached"
+	"k8s.io/kube-openapi/pkg/common"
+	"k8s.io/kube-openapi/pkg/common/restfuladapter"
+	"k8s.io/kube-openapi/pkg/handler"
+	"k8s.io/kube-openapi/pkg/handler3"
+	"k8s.io/kube-openapi/pkg/spec3"
+	openapiutil "k8s.io/kube-openapi/pkg/util"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	restful "github.com/emicklei/go-restful/v3"
+
+	"github.com/kagg-project/kagg/delegate/openapi"
+)
+
+// definitions are the schemas of all served kinds under the names that a kube-apiserver gives them.
+func definitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
+	out := openapi.GetOpenAPIDefinitions(ref)
+	for name, d := range aggregatoropenapi.GetOpenAPIDefinitions(ref) {
+		if _, ok := out[name]; !ok && !strings.Contains(name, ".v1beta1.") {
+			out[name] = d
+		}
+	}
+	return out
+}
+
+// documents builds the OpenAPI documents when they are first asked for.
+type documents struct {
+	version   string
+	container *restful.Container
+	namer     func() *openapinamer.DefinitionNamer
+}
+
+func newDocuments(v *version.Info, container *restful.Container) *documents {
+	return &documents{
+		version: v.GitVersion, container: container,
+		namer: sync.OnceValue(func() *openapinamer.DefinitionNamer {
+			return openapinamer.NewDefinitionNamer(newExternalScheme())
+		}),
+	}
+}
+
+func (d *documents) info() *spec.Info {
+	return &spec.Info{InfoProps: spec.InfoProps{Title: "Kubernetes", Version: strings.Split(d.version, "-")[0]}}
+}
+
+func (d *documents) config3() *common.OpenAPIV3Config {
+	c := genericapiserver.DefaultOpenAPIV3Config(definitions, d.namer())
+	c.Info = d.info()
+	c.SecuritySchemes = spec3.SecuritySchemes{bearerToken: &spec3.SecurityScheme{SecuritySchemeProps: spec3.SecuritySchemeProps{
+		Type: "apiKey", Name: "authorization", In: "header", Description: bearerTokenText,
+	}}}
+	c.DefaultSecurity = []map[string][]string{{bearerToken: {}}}
+	c.CommonResponses = map[int]*spec3.Response{
+		http.StatusUnauthorized: {ResponseProps: spec3.ResponseProps{Description: unauthorizedText}},
+	}
+	return c
+}
+
+const (
+	bearerToken     = "BearerToken"
+	bearerTokenText = "Bearer Token authentication"
+
+	unauthorizedText = "Unauthorized"
+)
+
+// v2 is the whole Swagger document.
+func (d *documents) v2() (*spec.Swagger, error) {
+	c := genericapiserver.DefaultOpenAPIConfig(definitions, d.namer())
+	c.Info = d.info()
+	c.SecurityDefinitions = &spec.SecurityDefinitions{bearerToken: &spec.SecurityScheme{SecuritySchemeProps: spec.SecuritySchemeProps{
+		Type: "apiKey", Name: "authorization", In: "header", Description: bearerTokenText,
+	}}}
+	c.DefaultSecurity = []map[string][]string{{bearerToken: {}}}
+	c.CommonResponses = map[int]spec.Response{
+		http.StatusUnauthorized: {ResponseProps: spec.ResponseProps{Description: unauthorizedText}},
+	}
+	s, err := builder.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices(d.container.RegisteredWebServices()), c)
+	if err != nil {
+		return nil, fmt.Errorf("building OpenAPI v2 of the local APIs: %w", err)
+	}
+	s.Definitions = handler.PruneDefaults(s.Definitions)
+	return s, nil
+}
+
+// install serves /openapi/v2 and /openapi/v3.
+func (d *documents) install(m *mux.PathRecorderMux) error {
+	handler.NewOpenAPIServiceLazy(cached.Once(cached.Func(func() (*spec.Swagger, string, error) {
+		s, err := d.v2()
+		return s, "", err
+	}))).RegisterOpenAPIVersionedService("/openapi/v2", m)
+
+	v3 := handler3.NewOpenAPIService()
+	config := sync.OnceValue(d.config3)
+	for _, ws := range d.container.RegisteredWebServices() {
+		path := strings.TrimPrefix(ws.RootPath(), "/")
+		v3.UpdateGroupVersionLazy(path, cached.Once(cached.Func(func() (*spec3.OpenAPI, string, error) {
+			s, err := builder3.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices([]*restful.WebService{ws}), config())
+			if err != nil {
+				return nil, "", fmt.Errorf("building OpenAPI v3 of %s: %w", path, err)
+			}
+			keepOwnGVKs(s, path)
+			return s, "", nil
+		})))
+	}
+	if err := v3.RegisterOpenAPIV3VersionedService("/openapi/v3", m); err != nil {
+		return fmt.Errorf("serving /openapi/v3: %w", err)
+	}
+	return nil
+}
+
+// keepOwnGVKs leaves, on the two types that are registered in every group, the kinds of this document's
+// group version and of v1 only. Upstream: k8s.io/apiserver/pkg/server/routes/openapi.go, filterScopedGVKs.
+func keepOwnGVKs(s *spec3.OpenAPI, path string) {
+	parts := strings.Split(path, "/")
+	var group, version string
+	switch {
+	case len(parts) == 2 && parts[0] == "api":
+		version = parts[1]
+	case len(parts) == 3 && parts[0] == "apis":
+		group, version = parts[1], parts[2]
+	default:
+		return
+	}
+	if s.Components == nil {
+		return
+	}
+	for _, name := range []string{"io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent", "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"} {
+		schema := s.Components.Schemas[name]
+		if schema == nil {
+			continue
+		}
+		all, _ := schema.Extensions["x-kubernetes-group-version-kind"].([]any)
+		own := slices.DeleteFunc(slices.Clone(all), func(v any) bool {
+			gvk, _ := v.(map[string]any)
+			return (gvk["group"] != group || gvk["version"] != version) && (gvk["group"] != "" || gvk["version"] != "v1")
+		})
+		if len(own) == len(all) {
+			continue
+		}
+		// The schema is shared with the other documents: write into a copy.
+		narrowed := *schema
+		narrowed.Extensions = maps.Clone(schema.Extensions)
+		narrowed.Extensions["x-kubernetes-group-version-kind"] = own
+		s.Components.Schemas[name] = &narrowed
+	}
+}
+
+// lazyConverter is what server-side apply and managed fields know types by. The schemas of a group are
+// built at the first write to it: building all of them takes longer than the rest of the start.
+type lazyConverter struct {
+	build func() (managedfields.TypeConverter, error)
+}
+
+var _ managedfields.TypeConverter = lazyConverter{}
+
+func (d *documents) converter(objects []runtime.Object) lazyConverter {
+	return lazyConverter{build: sync.OnceValues(func() (managedfields.TypeConverter, error) {
+		names := make([]string, 0, len(objects))
+		for _, obj := range objects {
+			names = append(names, openapiutil.GetCanonicalTypeName(obj))
+		}
+		schemas, err := builder3.BuildOpenAPIDefinitionsForResources(d.config3(), names...)
+		if err != nil {
+			return nil, fmt.Errorf("building the schemas of %s: %w", strings.Join(names, ", "), err)
+		}
+		return managedfields.NewTypeConverter(schemas, false)
+	})}
+}
+
+// ObjectToTyped implements managedfields.TypeConverter.
+func (l lazyConverter) ObjectToTyped(obj runtime.Object, opts ...typed.ValidationOptions) (*typed.TypedValue, error) {
+	c, err := l.build()
+	if err != nil {
+		return nil, err
+	}
+	return c.ObjectToTyped(obj, opts...)
+}
+
+// TypedToObject implements managedfields.TypeConverter.
+func (l lazyConverter) TypedToObject(v *typed.TypedValue) (runtime.Object, error) {
+	c, err := l.build()
+	if err != nil {
+		return nil, err
+	}
+	return c.TypedToObject(v)
+}

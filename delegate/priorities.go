@@ -1,0 +1,43 @@
+package delegate
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+const (
+	// minWatch is the shortest time that a watch without a timeout of its own lasts; the longest is twice
+	// that. It is a kube-apiserver's --min-request-timeout.
+	minWatch = 30 * time.Minute
+	// maxBody is how many bytes a written object may have, as in a kube-apiserver.
+	maxBody = 3 << 20
+)
+
+// priority is a group version's place in discovery: groupPriorityMinimum and versionPriority of its
+// APIService.
+type priority struct{ group, version int32 }
+
+// priorities are those of k8s.io/kubernetes/pkg/controlplane/apiserver/aggregator.go.
+var priorities = map[schema.GroupVersion]priority{
+	{Group: "", Version: "v1"}:                             {18000, 1},
+	{Group: "events.k8s.io", Version: "v1"}:                {17750, 15},
+	{Group: "apps", Version: "v1"}:                         {17800, 15},
+	{Group: "authentication.k8s.io", Version: "v1"}:        {17700, 15},
+	{Group: "authorization.k8s.io", Version: "v1"}:         {17600, 15},
+	{Group: "autoscaling", Version: "v1"}:                  {17500, 15},
+	{Group: "autoscaling", Version: "v2"}:                  {17500, 30},
+	{Group: "batch", Version: "v1"}:                        {17400, 15},
+	{Group: "certificates.k8s.io", Version: "v1"}:          {17300, 15},
+	{Group: "networking.k8s.io", Version: "v1"}:            {17200, 15},
+	{Group: "policy", Version: "v1"}:                       {17100, 15},
+	{Group: "rbac.authorization.k8s.io", Version: "v1"}:    {17000, 15},
+	{Group: "storage.k8s.io", Version: "v1"}:               {16800, 15},
+	{Group: "admissionregistration.k8s.io", Version: "v1"}: {16700, 15},
+	{Group: "scheduling.k8s.io", Version: "v1"}:            {16600, 15},
+	{Group: "coordination.k8s.io", Version: "v1"}:          {16500, 15},
+	{Group: "node.k8s.io", Version: "v1"}:                  {16300, 15},
+	{Group: "discovery.k8s.io", Version: "v1"}:             {16200, 15},
+	{Group: "flowcontrol.apiserver.k8s.io", Version: "v1"}: {16100, 21},
+	{Group: "apiregistration.k8s.io", Version: "v1"}:       {20000, 15},
+}

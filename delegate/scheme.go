@@ -1,0 +1,137 @@
+package delegate
+
+import (
+	"fmt"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	certificatesv1 "k8s.io/api/certificates/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	nodev1 "k8s.io/api/node/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/kube-aggregator/pkg/apis/apiregistration/install"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+)
+
+var (
+	// Scheme knows every kind that the delegate serves, with defaults and field selectors. Each kind of
+	// k8s.io/api is its own internal version, so nothing is converted between the wire and the storage;
+	// only apiregistration.k8s.io has kube-aggregator's internal types. It must not be changed.
+	Scheme = newScheme()
+	// Codecs encodes and decodes what Scheme knows.
+	Codecs = serializer.NewCodecFactory(Scheme)
+)
+
+// externalGroups are the groups whose types come from k8s.io/api, in the order in which /apis lists them.
+func externalGroups() []runtime.SchemeBuilder {
+	return []runtime.SchemeBuilder{
+		corev1.SchemeBuilder, authenticationv1.SchemeBuilder, authorizationv1.SchemeBuilder,
+		autoscalingv2.SchemeBuilder, autoscalingv1.SchemeBuilder, batchv1.SchemeBuilder,
+		certificatesv1.SchemeBuilder, networkingv1.SchemeBuilder, policyv1.SchemeBuilder,
+		rbacv1.SchemeBuilder, storagev1.SchemeBuilder, flowcontrolv1.SchemeBuilder, appsv1.SchemeBuilder,
+		admissionregistrationv1.SchemeBuilder, schedulingv1.SchemeBuilder, coordinationv1.SchemeBuilder,
+		nodev1.SchemeBuilder, discoveryv1.SchemeBuilder, eventsv1.SchemeBuilder,
+	}
+}
+
+// newExternalScheme registers the served versions only. OpenAPI definitions are named after it: the
+// internal versions of newScheme would show in their x-kubernetes-group-version-kind.
+func newExternalScheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	for _, group := range externalGroups() {
+		utilruntime.Must(group.AddToScheme(s))
+	}
+	utilruntime.Must(apiregistrationv1.AddToScheme(s))
+	return s
+}
+
+func newScheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	install.Install(s)
+	for _, group := range externalGroups() {
+		utilruntime.Must(group.AddToScheme(s))
+	}
+	for i := range table {
+		addRow(s, &table[i])
+	}
+	for _, review := range []runtime.Object{&authenticationv1.TokenReview{}, &authenticationv1.SelfSubjectReview{}} {
+		addInternal(s, authenticationv1.SchemeGroupVersion.Group, review)
+	}
+	for _, review := range []runtime.Object{
+		&authorizationv1.SubjectAccessReview{}, &authorizationv1.LocalSubjectAccessReview{},
+		&authorizationv1.SelfSubjectAccessReview{}, &authorizationv1.SelfSubjectRulesReview{},
+	} {
+		addInternal(s, authorizationv1.SchemeGroupVersion.Group, review)
+	}
+	addEventConversions(s)
+	utilruntime.Must(s.SetVersionPriority(autoscalingv2.SchemeGroupVersion, autoscalingv1.SchemeGroupVersion))
+	return s
+}
+
+// addInternal makes the external Go type its own internal version.
+func addInternal(s *runtime.Scheme, group string, objects ...runtime.Object) {
+	s.AddKnownTypes(schema.GroupVersion{Group: group, Version: runtime.APIVersionInternal}, objects...)
+}
+
+func addRow(s *runtime.Scheme, r *row) {
+	addInternal(s, r.gv.Group, r.object, r.list)
+	if r.defaults != nil {
+		s.AddTypeDefaultingFunc(r.object, func(obj any) {
+			if o, ok := obj.(runtime.Object); ok {
+				r.defaults(o)
+			}
+		})
+	}
+	addFieldLabels(s, r.gv.WithKind(r.kind()), r.selectors)
+}
+
+// addFieldLabels accepts the row's field selectors; others are refused with upstream's text.
+func addFieldLabels(s *runtime.Scheme, gvk schema.GroupVersionKind, selectors []selector) {
+	if len(selectors) == 0 {
+		return // the scheme's default knows metadata.name and metadata.namespace
+	}
+	known := fields.Set{metav1.ObjectNameField: "", "metadata.namespace": ""}
+	for _, sel := range selectors {
+		known[sel.name] = ""
+	}
+	utilruntime.Must(s.AddFieldLabelConversionFunc(gvk, func(label, value string) (string, string, error) {
+		if !known.Has(label) {
+			return "", "", fmt.Errorf("field label not supported: %s", label)
+		}
+		return label, value, nil
+	}))
+}
+
+// StorageCodec returns the codec that encodes objects of a resource to the version that is kept and
+// decodes them to the form that the delegate's stores work on, and that version. Both kinds of event are
+// kept as v1. A resource of a group that the delegate does not serve is an error.
+func StorageCodec(gr schema.GroupResource) (runtime.Codec, runtime.GroupVersioner, error) {
+	group := gr.Group
+	if group == eventsv1.GroupName {
+		group = corev1.GroupName
+	}
+	versions := Scheme.PrioritizedVersionsForGroup(group)
+	if len(versions) == 0 {
+		return nil, nil, fmt.Errorf("resource %s has no storage version: its group is not one that the delegate serves", gr)
+	}
+	return Codecs.LegacyCodec(versions[0]), versions[0], nil
+}

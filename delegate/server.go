@@ -1,0 +1,161 @@
+package delegate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/rest"
+	"k8s.io/component-base/compatibility"
+)
+
+// Config is what a [Server] is made of.
+type Config struct {
+	// RESTOptionsGetter gives the storage of each resource. It must be able to encode with what
+	// [StorageCodec] returns. Required.
+	RESTOptionsGetter generic.RESTOptionsGetter
+
+	// Authorizer answers SubjectAccessReviews and their kin, and the second check of a PUT that creates.
+	// If it is also an [authorizer.RuleResolver], SelfSubjectRulesReviews list its rules. Required.
+	Authorizer authorizer.UnconditionalAuthorizer
+
+	// TokenAuthenticator answers TokenReviews. Nil: no token is good.
+	TokenAuthenticator authenticator.Token
+
+	// APIAudiences are the audiences of a TokenReview that names none. Default: none, any token is good.
+	APIAudiences authenticator.Audiences
+
+	// Version is what /version answers and what the OpenAPI documents are named after. Required.
+	Version *version.Info
+
+	// AuthenticationConfig returns the data of the ConfigMap kube-system/extension-apiserver-authentication.
+	// It is called by Start. Nil: the ConfigMap has no data.
+	AuthenticationConfig func() map[string]string
+
+	// EmptyNamespace is called when a namespace is deleted and the delegate's own objects in it are gone,
+	// to delete what other servers keep in it. The namespace stays, and the call is repeated with growing
+	// pauses, until it returns nil. It may be called several times for one namespace. Default: nothing.
+	EmptyNamespace func(ctx context.Context, namespace string) error
+
+	// NotFound answers the paths that the delegate does not serve: the next in the chain. Default: 404.
+	NotFound http.Handler
+}
+
+// complete fills the defaults and finds what is missing.
+func (c *Config) complete() error {
+	switch {
+	case c.RESTOptionsGetter == nil:
+		return errors.New("the delegate has no storage: set Config.RESTOptionsGetter")
+	case c.Authorizer == nil:
+		return errors.New("the delegate has no authorizer: set Config.Authorizer")
+	case c.Version == nil:
+		return errors.New("the delegate has no version: set Config.Version")
+	}
+	if c.AuthenticationConfig == nil {
+		c.AuthenticationConfig = func() map[string]string { return nil }
+	}
+	if c.NotFound == nil {
+		c.NotFound = http.HandlerFunc(http.NotFound)
+	}
+	return nil
+}
+
+// Server serves the local APIs. Its methods are safe for concurrent use.
+type Server struct {
+	config     Config
+	generic    *genericapiserver.GenericAPIServer
+	stores     map[string]*store // by "resource.group"
+	kinds      []Kind
+	terminator *terminator
+	admission  admission.Interface
+	client     *rest.Config
+}
+
+// servedVersion shows Config.Version where the library would show its own.
+type servedVersion struct {
+	compatibility.EffectiveVersion
+	info *version.Info
+}
+
+// Info implements compatibility.EffectiveVersion.
+func (v servedVersion) Info() *version.Info { return v.info }
+
+// New builds the server and its stores, without I/O beyond what opening the storage takes.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: cfg, stores: map[string]*store{}, terminator: newTerminator(cfg.EmptyNamespace)}
+	if err := s.openStores(); err != nil {
+		return nil, err
+	}
+	c := genericapiserver.NewConfig(Codecs)
+	c.BuildHandlerChainFunc = func(api http.Handler, _ *genericapiserver.Config) http.Handler { return api }
+	c.ExternalAddress = "127.0.0.1:443" // only a name in discovery; the aggregator answers discovery
+	c.EffectiveVersion = servedVersion{compatibility.NewEffectiveVersionFromString(libraryVersion, "", ""), cfg.Version}
+	c.LoopbackClientConfig = &rest.Config{}
+	s.admission = lifecycle{namespace: func(ctx context.Context, name string) (runtime.Object, error) {
+		return s.core("namespaces").Get(ctx, name, &metav1.GetOptions{})
+	}}
+	c.EnableMetrics, c.EnableProfiling = false, false
+	c.RESTOptionsGetter = cfg.RESTOptionsGetter
+	server, err := c.Complete(nil).New("local-apis", genericapiserver.NewEmptyDelegateWithCustomHandler(cfg.NotFound))
+	if err != nil {
+		return nil, fmt.Errorf("building the server of the local APIs: %w", err)
+	}
+	s.generic = server
+	docs := newDocuments(cfg.Version, server.Handler.GoRestfulContainer)
+	if err := s.installGroups(docs); err != nil {
+		return nil, err
+	}
+	if err := docs.install(server.Handler.NonGoRestfulMux); err != nil {
+		return nil, err
+	}
+	s.client = s.newClientConfig()
+	return s, nil
+}
+
+// libraryVersion is the version of the Kubernetes libraries, which decides about feature gates.
+const libraryVersion = "1.37"
+
+// core returns the store of a resource of the core group.
+func (s *Server) core(resource string) *store { return s.stores[corev1.Resource(resource).String()] }
+
+// Handler serves the local APIs to requests that were authenticated and authorized before: their context
+// has the request info, the user and, if there is one, the audit event, as k8s.io/apiserver's filters set
+// them. What it does not serve goes to Config.NotFound.
+func (s *Server) Handler() http.Handler { return s.generic.Handler.Director }
+
+// ListedPaths are the paths that the delegate serves, sorted, for the index at /.
+func (s *Server) ListedPaths() []string { return s.generic.Handler.ListedPaths() }
+
+// Kinds lists what is served, in the order of the groups in /apis, then by resource.
+func (s *Server) Kinds() []Kind { return slices.Clone(s.kinds) }
+
+// ClientConfig is for a client that calls the server in this process as system:apiserver, a member of
+// system:masters, without a limit on its rate. The caller may change the returned copy.
+func (s *Server) ClientConfig() *rest.Config { return rest.CopyConfig(s.client) }
+
+// Start creates the objects that every cluster has and returns when they exist. Until ctx ends, deleted
+// namespaces are emptied and removed. It is called once.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.bootstrap(ctx); err != nil {
+		return err
+	}
+	if err := s.terminator.resume(ctx); err != nil {
+		return err
+	}
+	go s.terminator.run(ctx)
+	return nil
+}

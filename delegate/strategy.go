@@ -1,0 +1,164 @@
+package delegate
+
+import (
+	"context"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage/names"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// strategy is how a row's objects are created, updated and deleted.
+type strategy struct {
+	runtime.ObjectTyper
+	names.NameGenerator
+	row *row
+}
+
+var (
+	_ rest.CreateUpdateResetFieldsStrategy = strategy{}
+	_ rest.RESTDeleteStrategy              = strategy{}
+	_ rest.UpdateResetFieldsStrategy       = statusStrategy{}
+)
+
+func newStrategy(r *row) strategy {
+	return strategy{ObjectTyper: Scheme, NameGenerator: names.SimpleNameGenerator, row: r}
+}
+
+// NamespaceScoped implements rest.NamespaceScopedStrategy.
+func (s strategy) NamespaceScoped() bool { return !s.row.cluster }
+
+// AllowCreateOnUpdate implements rest.RESTUpdateStrategy.
+func (s strategy) AllowCreateOnUpdate(context.Context) bool { return s.row.createOnUpdate }
+
+// AllowUnconditionalUpdate implements rest.RESTUpdateStrategy.
+func (s strategy) AllowUnconditionalUpdate(context.Context) bool { return !s.row.preconditioned }
+
+// Canonicalize implements rest.RESTCreateStrategy; nothing is left to do.
+func (strategy) Canonicalize(runtime.Object) {}
+
+// WarningsOnCreate implements rest.RESTCreateStrategy.
+func (strategy) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
+
+// WarningsOnUpdate implements rest.RESTUpdateStrategy.
+func (strategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
+	return nil
+}
+
+// PrepareForCreate drops a status that the client sent and starts the generation.
+func (s strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+	if s.row.status && !s.row.born {
+		statusOf(obj).SetZero()
+	}
+	if s.row.generation {
+		metaOf(obj).SetGeneration(1)
+	}
+	if s.row.prepare != nil {
+		s.row.prepare(obj, nil)
+	}
+}
+
+// PrepareForUpdate keeps the status and counts the generation.
+func (s strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+	if s.row.status {
+		statusOf(obj).Set(statusOf(old))
+	}
+	if s.row.prepare != nil {
+		s.row.prepare(obj, old)
+	}
+	if !s.row.generation {
+		return
+	}
+	generation := metaOf(old).GetGeneration()
+	if desiredChanged(obj, old) {
+		generation++
+	}
+	metaOf(obj).SetGeneration(generation)
+}
+
+// Validate implements rest.RESTCreateStrategy.
+func (s strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
+	errs := validation.ValidateObjectMetaAccessor(metaOf(obj), !s.row.cluster, s.row.nameValidator(), field.NewPath("metadata"))
+	if s.row.validate != nil {
+		errs = append(errs, s.row.validate(obj, nil)...)
+	}
+	return errs
+}
+
+// ValidateUpdate implements rest.RESTUpdateStrategy.
+func (s strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
+	errs := validation.ValidateObjectMetaAccessorUpdate(metaOf(obj), metaOf(old), field.NewPath("metadata"))
+	if s.row.validate != nil {
+		errs = append(errs, s.row.validate(obj, old)...)
+	}
+	return errs
+}
+
+// GetResetFields tells server-side apply which fields a write to the main resource does not own.
+func (s strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	if !s.row.status {
+		return nil
+	}
+	return resetFields(s.row, "status")
+}
+
+func resetFields(r *row, name string) map[fieldpath.APIVersion]*fieldpath.Set {
+	return map[fieldpath.APIVersion]*fieldpath.Set{
+		fieldpath.APIVersion(r.gv.String()): fieldpath.NewSet(fieldpath.MakePathOrDie(name)),
+	}
+}
+
+// statusStrategy is how a row's status is updated.
+type statusStrategy struct{ strategy }
+
+// AllowCreateOnUpdate is always false: a status belongs to an object that exists.
+func (statusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
+
+// PrepareForUpdate keeps everything but metadata and status.
+func (statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+	into, from := reflect.ValueOf(obj).Elem(), reflect.ValueOf(old).Elem()
+	for i := range into.NumField() {
+		switch into.Type().Field(i).Name {
+		case "TypeMeta", "ObjectMeta", "Status":
+		default:
+			into.Field(i).Set(from.Field(i))
+		}
+	}
+	metaOf(obj).SetGeneration(metaOf(old).GetGeneration())
+	metaOf(obj).SetOwnerReferences(metaOf(old).GetOwnerReferences())
+}
+
+// ValidateUpdate checks the metadata only: nothing validates what a controller reports.
+func (statusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
+	return validation.ValidateObjectMetaAccessorUpdate(metaOf(obj), metaOf(old), field.NewPath("metadata"))
+}
+
+// GetResetFields tells server-side apply which fields a write to the status does not own.
+func (s statusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	return resetFields(s.row, "spec")
+}
+
+// statusOf is the Status field; a test holds that each row with a status has one.
+func statusOf(obj runtime.Object) reflect.Value {
+	return reflect.ValueOf(obj).Elem().FieldByName("Status")
+}
+
+// desiredChanged compares everything but metadata and status.
+func desiredChanged(obj, old runtime.Object) bool {
+	a, b := reflect.ValueOf(obj).Elem(), reflect.ValueOf(old).Elem()
+	for i := range a.NumField() {
+		switch a.Type().Field(i).Name {
+		case "TypeMeta", "ObjectMeta", "Status":
+		default:
+			if !equality.Semantic.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,121 @@
+package delegate
+
+import (
+	"strconv"
+	"strings"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	nodev1 "k8s.io/api/node/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"time"
+)
+
+func platformRows() []row {
+	return []row{
+		{
+			gv: coordinationv1.SchemeGroupVersion, object: &coordinationv1.Lease{}, list: &coordinationv1.LeaseList{}, resource: "leases",
+			createOnUpdate: true, preconditioned: true,
+			columns: []column{text("Holder", of(func(l *coordinationv1.Lease) any {
+				if l.Spec.HolderIdentity == nil {
+					return ""
+				}
+				return *l.Spec.HolderIdentity
+			}))},
+		},
+		{
+			gv: discoveryv1.SchemeGroupVersion, object: &discoveryv1.EndpointSlice{}, list: &discoveryv1.EndpointSliceList{}, resource: "endpointslices",
+			generation: true, defaults: defaulting(defaultEndpointSlice), validate: checking(validateEndpointSlice),
+			columns: []column{
+				text("AddressType", of(func(e *discoveryv1.EndpointSlice) any { return string(e.AddressType) })),
+				text("Ports", of(slicePorts)),
+				text("Endpoints", of(func(e *discoveryv1.EndpointSlice) any {
+					var addresses []string
+					for i := range e.Endpoints {
+						addresses = append(addresses, e.Endpoints[i].Addresses...)
+					}
+					return joinSome(addresses, 3)
+				})),
+			},
+		},
+		{
+			gv: nodev1.SchemeGroupVersion, object: &nodev1.RuntimeClass{}, list: &nodev1.RuntimeClassList{}, resource: "runtimeclasses",
+			cluster: true, preconditioned: true,
+			columns: []column{text("Handler", of(func(r *nodev1.RuntimeClass) any { return r.Handler }))},
+		},
+		{
+			gv: schedulingv1.SchemeGroupVersion, object: &schedulingv1.PriorityClass{}, list: &schedulingv1.PriorityClassList{}, resource: "priorityclasses",
+			cluster: true, short: []string{"pc"}, generation: true,
+			defaults: defaulting(func(p *schedulingv1.PriorityClass) {
+				setPointer(&p.PreemptionPolicy, corev1.PreemptLowerPriority)
+			}),
+			columns: []column{
+				text("Value", of(func(p *schedulingv1.PriorityClass) any { return strconv.Itoa(int(p.Value)) })),
+				text("Global-Default", of(func(p *schedulingv1.PriorityClass) any { return strconv.FormatBool(p.GlobalDefault) })),
+				age(),
+				text("PreemptionPolicy", of(func(p *schedulingv1.PriorityClass) any { return pointed(p.PreemptionPolicy, "") })),
+			},
+		},
+		certificateRow(),
+	}
+}
+
+func slicePorts(e *discoveryv1.EndpointSlice) any {
+	if e.Ports == nil {
+		return unset
+	}
+	var ports []string
+	for i := range e.Ports {
+		p := "*"
+		if e.Ports[i].Port != nil {
+			p = strconv.Itoa(int(*e.Ports[i].Port))
+		}
+		ports = append(ports, p)
+	}
+	return joinSome(ports, 3)
+}
+
+// pointed shows what p points to.
+func pointed[T ~string](p *T, otherwise string) string {
+	if p == nil {
+		return otherwise
+	}
+	return string(*p)
+}
+
+func certificateRow() row {
+	return row{
+		gv: certificatesv1.SchemeGroupVersion, object: &certificatesv1.CertificateSigningRequest{}, list: &certificatesv1.CertificateSigningRequestList{},
+		resource: "certificatesigningrequests", cluster: true, short: []string{"csr"}, status: true,
+		defaults: defaulting(func(c *certificatesv1.CertificateSigningRequest) {
+			if c.Spec.Usages == nil {
+				c.Spec.Usages = []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageKeyEncipherment}
+			}
+		}),
+		selectors: []selector{{"spec.signerName", of(func(c *certificatesv1.CertificateSigningRequest) string { return c.Spec.SignerName })}},
+		columns: []column{
+			age(),
+			text("SignerName", of(func(c *certificatesv1.CertificateSigningRequest) any { return or(c.Spec.SignerName, none) })),
+			text("Requestor", of(func(c *certificatesv1.CertificateSigningRequest) any { return c.Spec.Username })),
+			text("RequestedDuration", of(func(c *certificatesv1.CertificateSigningRequest) any {
+				if c.Spec.ExpirationSeconds == nil {
+					return none
+				}
+				return duration.HumanDuration(time.Duration(*c.Spec.ExpirationSeconds) * time.Second)
+			})),
+			text("Condition", of(func(c *certificatesv1.CertificateSigningRequest) any {
+				var states []string
+				for _, condition := range c.Status.Conditions {
+					states = append(states, string(condition.Type))
+				}
+				if len(c.Status.Certificate) > 0 {
+					states = append(states, "Issued")
+				}
+				return or(strings.Join(states, ","), "Pending")
+			})),
+		},
+	}
+}
