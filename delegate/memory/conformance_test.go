@@ -20,6 +20,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -225,6 +226,9 @@ func TestConformanceWatch(t *testing.T) {
 		},
 		"WatchError": func(ctx context.Context, t *testing.T, _ *Backend, s *store) {
 			storagetesting.RunTestWatchError(ctx, t, withFaults(s))
+		},
+		"UnsafeDelete": func(ctx context.Context, t *testing.T, _ *Backend, s *store) {
+			storagetesting.RunTestWatchWithUnsafeDelete(ctx, t, withFaults(s), errors.New("bits flipped"))
 		},
 		"ErrorIsBlockingFurtherEvents": func(ctx context.Context, t *testing.T, _ *Backend, s *store) {
 			storagetesting.RunWatchErrorIsBlockingFurtherEvents(ctx, t, withFaults(s))

@@ -39,6 +39,17 @@ func (f *faultStore) UpdatePrefixTransformer(modify storagetesting.PrefixTransfo
 	}
 }
 
+// UpdateTransformer implements storagetesting.InterfaceWithTransformerOverride.
+func (f *faultStore) UpdateTransformer(modify storagetesting.TransformerModifier) func() {
+	old := f.codec.transformer.Load()
+	f.codec.transformer.Store(&transformerBox{modify(old.Transformer)})
+	f.forget()
+	return func() {
+		f.codec.transformer.Store(old)
+		f.forget()
+	}
+}
+
 func (f *faultStore) setFailing(failing bool) {
 	f.codec.failing.Store(failing)
 	f.forget()
