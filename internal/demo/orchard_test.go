@@ -30,7 +30,7 @@ func TestOrchardCRUDInBothVersions(t *testing.T) {
 	for _, a := range seeded.Items {
 		names = append(names, a.Name+" "+a.Spec.Variety+" "+a.Status.Phase)
 	}
-	if diff := cmp.Diff([]string{"early Discovery Growing", "late Boskoop Growing"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"boskoop Boskoop Growing", "gala Gala Growing"}, names); diff != "" {
 		t.Errorf("seeded apples (-want +got):\n%s", diff)
 	}
 
@@ -124,7 +124,7 @@ func TestOrchardValidationAndTable(t *testing.T) {
 	for _, r := range table.Rows {
 		rows = append(rows, r.Cells[:4])
 	}
-	want := [][]any{{"early", "Discovery", true, "Growing"}, {"late", "Boskoop", false, "Growing"}}
+	want := [][]any{{"boskoop", "Boskoop", true, "Growing"}, {"gala", "Gala", false, "Growing"}}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
@@ -135,7 +135,7 @@ func TestOrchardDelegatesIdentity(t *testing.T) {
 	w := newWorld(t)
 	proxied := newFrontProxy(t, w.core, "orchard", w.core.state.FrontProxyClient)
 	direct := newFrontProxy(t, w.core, "orchard", pki.Pair{})
-	remove := w.orchard + apples + "/late"
+	remove := w.orchard + apples + "/gala"
 	for _, tt := range []struct {
 		name    string
 		client  *frontProxy

@@ -92,8 +92,8 @@ func (s appleStatus) ConvertToTable(ctx context.Context, obj, options runtime.Ob
 func (a apples) seed(ctx context.Context) error {
 	ctx = genericrequest.WithNamespace(ctx, metav1.NamespaceDefault)
 	for _, apple := range []hub.Apple{
-		{ObjectMeta: metav1.ObjectMeta{Name: "early"}, Spec: hub.AppleSpec{Variety: "Discovery", Ripe: true}},
-		{ObjectMeta: metav1.ObjectMeta{Name: "late"}, Spec: hub.AppleSpec{Variety: "Boskoop"}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "boskoop"}, Spec: hub.AppleSpec{Variety: "Boskoop", Ripe: true}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "gala"}, Spec: hub.AppleSpec{Variety: "Gala"}},
 	} {
 		apple.Namespace = metav1.NamespaceDefault
 		if _, err := a.Create(ctx, &apple, rest.ValidateAllObjectFunc, &metav1.CreateOptions{}); err != nil {
