@@ -1,0 +1,280 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/client-go/dynamic"
+	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+
+	"github.com/kagg-project/kagg/delegate"
+	"github.com/kagg-project/kagg/delegate/memory"
+	"github.com/kagg-project/kagg/internal/manifest"
+	"github.com/kagg-project/kagg/internal/pki"
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// InputError is an error in what the user gave: flags or objects. Its text
+// names each place and the mend.
+type InputError struct{ Err error }
+
+// Error returns the text of the errors, one a line.
+func (e *InputError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the errors.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Aggregator is a running kagg. Its methods are safe for concurrent use.
+type Aggregator struct {
+	config    Config
+	state     *pki.State
+	local     *delegate.Server
+	memory    *memory.Backend
+	auth      *authentication
+	trust     *trustFiles
+	source    *source
+	snapshots *snapshots
+	files     *files
+	url       string
+	stopping  context.Context //nolint:containedctx // ends when the aggregator is told to stop
+	stopped   <-chan struct{}
+	running   sync.WaitGroup
+}
+
+// Start starts an aggregator and returns when it listens and has read all
+// objects; backends may not have been asked yet. It runs until ctx ends; call
+// Wait for the end. Errors in flags and objects are an *InputError; nothing runs
+// after an error.
+func Start(ctx context.Context, c Config) (*Aggregator, error) {
+	c.setDefaults()
+	if err := checkAnonymous(&c); err != nil {
+		return nil, &InputError{err}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	a := &Aggregator{config: c, stopping: ctx, snapshots: newSnapshots()}
+	if err := a.start(ctx); err != nil {
+		cancel()
+		a.running.Wait()
+		return nil, err
+	}
+	context.AfterFunc(ctx, cancel)
+	return a, nil
+}
+
+func (a *Aggregator) start(ctx context.Context) error {
+	objects, err := manifest.Load(a.manifestOptions())
+	if err != nil {
+		return &InputError{err}
+	}
+	if err := a.prepareTrust(); err != nil {
+		return err
+	}
+	if err := a.startLocalAPIs(ctx); err != nil {
+		return err
+	}
+	if err := a.files.sync(ctx, objects); err != nil {
+		return &InputError{err}
+	}
+	if err := a.startLoop(ctx); err != nil {
+		return err
+	}
+	if err := a.startServing(ctx); err != nil {
+		return err
+	}
+	a.running.Go(func() { a.followFiles(ctx) })
+	return a.followTokens(ctx)
+}
+
+func (a *Aggregator) manifestOptions() manifest.Options {
+	return manifest.Options{
+		Filenames: a.config.Filenames, Recursive: a.config.Recursive, Stdin: a.config.Stdin, Scheme: delegate.Scheme,
+	}
+}
+
+// prepareTrust makes or reads every certificate.
+func (a *Aggregator) prepareTrust() error {
+	options := pki.Options{}
+	if !a.config.BindAddress.IsUnspecified() {
+		options.ServingHosts = []string{a.config.BindAddress.String()}
+	}
+	var err error
+	if a.state, err = pki.Ensure(a.config.StateDir, options); err != nil {
+		return err
+	}
+	if a.auth, err = newAuthentication(&a.config, a.state); err != nil {
+		return &InputError{err}
+	}
+	a.trust, err = newTrustFiles(&a.config, a.state)
+	if err != nil {
+		return &InputError{err}
+	}
+	return nil
+}
+
+// startLocalAPIs starts the stand-in for the kube-apiserver.
+func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
+	a.memory = memory.NewBackend(memory.Options{})
+	var err error
+	a.local, err = delegate.New(delegate.Config{
+		TokenAuthenticator:   a.auth.token,
+		Authorizer:           a.authorizer(),
+		RESTOptionsGetter:    a.memory.RESTOptionsGetter(delegate.StorageCodec),
+		Version:              ServerVersion(),
+		AuthenticationConfig: a.auth.configMap,
+	})
+	if err != nil {
+		return fmt.Errorf("local APIs: %w", err)
+	}
+	if err := a.local.Start(ctx); err != nil {
+		return fmt.Errorf("local APIs: %w", err)
+	}
+	client, err := dynamic.NewForConfig(a.local.ClientConfig())
+	if err != nil {
+		return err
+	}
+	resources := map[schema.GroupVersionKind]resource{}
+	for _, k := range a.local.Kinds() {
+		resources[k.GroupVersionKind] = resource{k.GroupVersionResource(), k.Namespaced}
+	}
+	a.files = newFiles(client, resources, a.config.OnEvent)
+	return nil
+}
+
+// authorizer decides what users may do: on loopback, everything.
+func (a *Aggregator) authorizer() authorizer.Authorizer {
+	return authorizerfactory.NewAlwaysAllowAuthorizer()
+}
+
+// startLoop starts the control loop and waits for its first snapshot.
+func (a *Aggregator) startLoop(ctx context.Context) error {
+	registration, err := apiregistration.NewForConfig(a.local.ClientConfig())
+	if err != nil {
+		return err
+	}
+	apiServices := registration.ApiregistrationV1().APIServices()
+	local, err := readLocalAPIs(ctx, a.local.ClientConfig())
+	if err != nil {
+		return err
+	}
+	if err := registerLocalAPIServices(ctx, apiServices, local); err != nil {
+		return err
+	}
+	if a.source, err = newSource(a.local.ClientConfig(), a.config.Endpoints); err != nil {
+		return err
+	}
+	if err := a.source.run(ctx); err != nil {
+		return err
+	}
+	status := newStatusWriter(apiServices, func(name string, err error) {
+		a.config.OnEvent(Event{Subject: "apiservice/" + name, Message: "its status could not be written: " + err.Error(), Warning: true})
+	})
+	loop := &controlLoop{
+		pace: a.config.Profile.pace(), local: local, snapshots: a.snapshots,
+		registry: a.source.registry, registryChanged: a.source.changed,
+		trust: a.trust.current, trustChanged: a.trust.changed,
+		onPublish: func(previous, next *Snapshot) {
+			status.enqueue(previous, next)
+			for _, e := range eventsBetween(previous, next) {
+				a.config.OnEvent(e)
+			}
+		},
+	}
+	a.running.Go(func() { status.run(ctx) })
+	a.running.Go(func() { loop.run(ctx) })
+	a.trust.run(ctx)
+	_, err = a.snapshots.wait(ctx, func(*Snapshot) bool { return true })
+	return err
+}
+
+// startServing binds the port, writes the kubeconfigs and answers.
+func (a *Aggregator) startServing(ctx context.Context) error {
+	l, err := listen(ctx, &a.config)
+	if err != nil {
+		return err
+	}
+	a.url = serverURL(l.Addr())
+	if err := a.state.WriteKubeconfigs(a.url); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	a.auth.run(ctx, listenerFunc(func() { a.republishAuthentication(ctx) }))
+	codecs := delegate.Codecs
+	h := chain{
+		authentication: a.auth, authorizer: a.authorizer(), codecs: codecs,
+		requestInfo: newRequestInfoResolver(), stopping: ctx,
+	}.handler(a.router(ctx))
+	certFile, keyFile := a.config.ServingCertFile, a.config.ServingKeyFile
+	if certFile == "" {
+		certFile, keyFile = a.state.Serving.CertFile, a.state.Serving.KeyFile
+	}
+	a.stopped, err = serve(l, h, certFile, keyFile, a.auth.clientCA, ctx.Done())
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return nil
+}
+
+func (a *Aggregator) router(ctx context.Context) *router {
+	local := a.local.Handler()
+	return &router{
+		snapshots: a.snapshots,
+		profile:   a.config.Profile,
+		local:     local,
+		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, local),
+		proxy: proxy.New(proxy.Options{
+			UpstreamErrors: a.config.Profile == ProfileUpstream,
+			OnBackendFailure: func(t proxy.Target, _ error) {
+				a.snapshots.load().wake(t.APIService)
+			},
+		}),
+	}
+}
+
+// serverURL is the address that kubeconfigs name. A wildcard is reached by the
+// loopback address.
+func serverURL(address net.Addr) string {
+	host, port, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return "https://" + address.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "https://" + net.JoinHostPort(host, port)
+}
+
+// republishAuthentication writes the ConfigMap anew, for custom apiservers to
+// follow a changed CA.
+func (a *Aggregator) republishAuthentication(ctx context.Context) {
+	if err := a.local.PublishAuthenticationConfig(ctx, a.auth.configMap()); err != nil && ctx.Err() == nil {
+		a.config.OnEvent(Event{Subject: "configmap/extension-apiserver-authentication", Message: err.Error(), Warning: true})
+	}
+}
+
+// URL is where the aggregator is reached, as https://127.0.0.1:6443.
+func (a *Aggregator) URL() string { return a.url }
+
+// State names the files of the state folder.
+func (a *Aggregator) State() *pki.State { return a.state }
+
+// Snapshot returns the newest snapshot.
+func (a *Aggregator) Snapshot() *Snapshot { return a.snapshots.load() }
+
+// WaitFor returns the first snapshot from now on for which done is true, or
+// ctx's error.
+func (a *Aggregator) WaitFor(ctx context.Context, done func(*Snapshot) bool) (*Snapshot, error) {
+	return a.snapshots.wait(ctx, done)
+}
+
+// Wait returns when the aggregator has stopped: after the context of Start ended
+// and the requests that ran then have ended, or 10 s later.
+func (a *Aggregator) Wait() {
+	<-a.stopped
+	a.running.Wait()
+	a.memory.Close()
+}

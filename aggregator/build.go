@@ -1,0 +1,162 @@
+package aggregator
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/kagg-project/kagg/availability"
+	"github.com/kagg-project/kagg/discoverymerge"
+	"github.com/kagg-project/kagg/openapimerge"
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// backendView is a backend as build sees it.
+type backendView struct {
+	spec         backendSpec
+	transport    *proxy.Transport
+	transportErr error
+	seen         *observation
+	// wake makes the backend be probed at once.
+	wake func()
+}
+
+// buildInput is everything that a Snapshot follows from.
+type buildInput struct {
+	registry *Registry
+	backends map[backendKey]backendView
+	local    *localAPIs
+	// previous lends its merged documents where their inputs did not change;
+	// nil for the first.
+	previous *Snapshot
+}
+
+// build makes the Snapshot that follows from the input. It is pure: it starts
+// nothing, waits for nothing, and the same input gives a snapshot that answers
+// every request alike. The generation is left to the caller.
+func build(in buildInput) *Snapshot {
+	s := &Snapshot{
+		Conditions: make(map[string]apiregistrationv1.APIServiceCondition, len(in.registry.APIServices)),
+		uids:       make(map[string]types.UID, len(in.registry.APIServices)),
+		routes:     make(map[string]*route, len(in.registry.APIServices)),
+		groups:     map[string]bool{},
+		complete:   true,
+	}
+	for _, a := range in.registry.APIServices {
+		r := buildRoute(in, a)
+		s.Conditions[a.Name] = r.condition
+		s.uids[a.Name] = a.UID
+		s.routes[routePath(a)] = r
+		s.groups[a.Spec.Group] = true
+	}
+	for _, b := range in.backends {
+		s.complete = s.complete && b.seen.complete(b.spec)
+	}
+	s.discovery = buildDiscovery(in)
+	s.openAPI = buildOpenAPI(in)
+	return s
+}
+
+// complete tells whether everything about the backend has been asked for once.
+func (o *observation) complete(s backendSpec) bool {
+	return o.fetched && !slices.ContainsFunc(s.groupVersions, func(gv schema.GroupVersion) bool { return !o.probes[gv].Done })
+}
+
+// routePath returns the path at which and below which an APIService is served.
+// The legacy group's is wider than its version (kube-aggregator,
+// pkg/apiserver/apiserver.go, AddAPIService).
+func routePath(a *apiregistrationv1.APIService) string {
+	if a.Name == "v1." {
+		return "/api"
+	}
+	return "/apis/" + a.Spec.Group + "/" + a.Spec.Version
+}
+
+func buildRoute(in buildInput, a *apiregistrationv1.APIService) *route {
+	r := &route{target: proxy.Target{APIService: a.Name, Local: a.Spec.Service == nil}}
+	facts := in.registry.facts(a)
+	if a.Spec.Service != nil {
+		key := keyOf(a)
+		b := in.backends[key]
+		facts.Probe = b.seen.probes[schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}]
+		r.label, r.lastProbe, r.wake = key.label(), b.seen.lastProbe, b.wake
+		r.target.Resolution, r.target.Transport, r.target.TransportErr = b.spec.resolution, b.transport, b.transportErr
+		if b.spec.resolveError != "" {
+			r.target.ResolveErr = errors.New(b.spec.resolveError)
+		}
+	}
+	r.condition = availability.Evaluate(facts)
+	r.target.Available = r.condition.Status == apiregistrationv1.ConditionTrue
+	return r
+}
+
+func buildDiscovery(in buildInput) *discoveryDocument {
+	inputs := discoveryInputs(in)
+	if p := in.previous; p != nil && slices.Equal(p.discovery.inputs, inputs) {
+		return p.discovery
+	}
+	return newDiscoveryDocument(inputs)
+}
+
+// discoveryInputs lists what the discovery merge works on: the APIServices, the
+// local group-versions that none names, and what backends list beyond theirs.
+func discoveryInputs(in buildInput) []discoverymerge.Input {
+	inputs := make([]discoverymerge.Input, 0, len(in.registry.APIServices)+len(in.local.discovery))
+	named := map[schema.GroupVersion]bool{}
+	for _, a := range in.registry.APIServices {
+		gv := schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}
+		i := discoverymerge.Input{
+			APIService: a.Name, Group: gv.Group, Version: gv.Version,
+			GroupPriorityMinimum: a.Spec.GroupPriorityMinimum, VersionPriority: a.Spec.VersionPriority,
+		}
+		if a.Spec.Service == nil {
+			i.Local, i.Source, i.Backend, i.Entry = true, discoverymerge.SourceBuiltin, localBackend, in.local.discovery[gv]
+			named[gv] = true
+		} else {
+			key := keyOf(a)
+			e := in.backends[key].seen.discovery[gv]
+			i.Backend, i.Form, i.Entry, i.Failure = key.label(), e.form, e.entry, e.failure
+		}
+		inputs = append(inputs, i)
+	}
+	for _, gv := range slices.SortedFunc(maps.Keys(in.local.discovery), compareGroupVersions) {
+		if !named[gv] {
+			priority := localPriority(gv)
+			inputs = append(inputs, discoverymerge.Input{
+				Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: priority.group, VersionPriority: priority.version,
+				Local: true, Source: discoverymerge.SourceBuiltin, Backend: localBackend, Entry: in.local.discovery[gv],
+			})
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(in.backends), compareBackends) {
+		for _, gv := range in.backends[key].seen.unclaimed {
+			inputs = append(inputs, discoverymerge.Input{Group: gv.Group, Version: gv.Version, Backend: key.label(), Form: discoverymerge.FormAggregated})
+		}
+	}
+	return inputs
+}
+
+func buildOpenAPI(in buildInput) *openAPIDocuments {
+	inputs := make([]openapimerge.Input, 0, len(in.registry.APIServices))
+	for _, a := range in.registry.APIServices {
+		if a.Spec.Service == nil {
+			continue
+		}
+		key := keyOf(a)
+		seen := in.backends[key].seen
+		inputs = append(inputs, openapimerge.Input{
+			APIService: a.Name, Group: a.Spec.Group, Version: a.Spec.Version,
+			GroupPriorityMinimum: a.Spec.GroupPriorityMinimum, VersionPriority: a.Spec.VersionPriority,
+			Backend: key.label(), V2: seen.v2.document, V2ETag: seen.v2.etag, V2Failure: seen.v2.failure,
+			V3: seen.v3.index, V3Failure: seen.v3.failure,
+		})
+	}
+	if p := in.previous; p != nil && slices.Equal(p.openAPI.remote, inputs) {
+		return p.openAPI
+	}
+	return newOpenAPIDocuments(inputs, in.local)
+}

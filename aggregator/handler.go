@@ -1,0 +1,113 @@
+package aggregator
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
+
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// generationHeader tells which snapshot answered.
+const generationHeader = "Kagg-Generation"
+
+// router sends each request to who answers it: the merged documents, a backend,
+// or the local APIs. It reads the newest snapshot once per request.
+type router struct {
+	snapshots *snapshots
+	proxy     *proxy.Handler
+	// local serves the local APIs, and 404 for what nobody has.
+	local http.Handler
+	// own serves health, version and metrics by exact path or below it.
+	own     http.Handler
+	profile Profile
+}
+
+// ServeHTTP routes as the kube-aggregator's mux does (pkg/apiserver,
+// apiserver.go): exact paths before prefixes, the local APIs last.
+func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	s := r.snapshots.load()
+	if r.profile == ProfileDev {
+		w.Header().Set(generationHeader, strconv.FormatUint(s.Generation, 10))
+	}
+	path := req.URL.Path
+	switch {
+	case path == "/apis":
+		aggregated.WrapAggregatedDiscoveryToHandler(http.HandlerFunc(s.discovery.serveGroups), s.discovery.aggregated, nil).ServeHTTP(w, req)
+	case path == "/apis/":
+		s.discovery.serveGroups(w, req)
+	case strings.HasPrefix(path, "/apis/"):
+		r.serveGroupPath(w, req, s)
+	case path == "/api" || strings.HasPrefix(path, "/api/"):
+		r.serveRoute(w, req, s.routes["/api"])
+	case path == "/openapi/v2":
+		s.openAPI.serveV2.ServeHTTP(w, req)
+	case path == "/openapi/v3":
+		s.openAPI.serveV3Index(w, req)
+	case strings.HasPrefix(path, "/openapi/v3/"):
+		s.openAPI.serveV3(w, req, func(apiService string) { r.serveRoute(w, req, s.routeOf(apiService)) }, r.local)
+	default:
+		r.own.ServeHTTP(w, req)
+	}
+}
+
+// serveGroupPath answers /apis/GROUP and what is below it.
+func (r *router) serveGroupPath(w http.ResponseWriter, req *http.Request, s *Snapshot) {
+	rest := req.URL.Path[len("/apis/"):]
+	group, version, deeper := strings.Cut(rest, "/")
+	if !deeper || version == "" {
+		if s.groups[group] && group != "" {
+			s.discovery.serveGroup(w, req, group)
+			return
+		}
+		r.local.ServeHTTP(w, req)
+		return
+	}
+	version, _, _ = strings.Cut(version, "/")
+	r.serveRoute(w, req, s.routes["/apis/"+group+"/"+version])
+}
+
+// serveRoute sends the request to a backend, or to the local APIs where the
+// route is local or there is none.
+func (r *router) serveRoute(w http.ResponseWriter, req *http.Request, to *route) {
+	if to == nil || to.target.Local {
+		r.local.ServeHTTP(w, req)
+		return
+	}
+	target := to.target
+	if !target.Available {
+		target.Unavailable = to.explain(time.Now())
+	}
+	r.proxy.Serve(w, req, target)
+}
+
+// routeOf returns the route of an APIService; nil when there is none.
+func (s *Snapshot) routeOf(apiService string) *route {
+	version, group, _ := strings.Cut(apiService, ".")
+	if group == "" {
+		return s.routes["/api"]
+	}
+	return s.routes["/apis/"+group+"/"+version]
+}
+
+// explain says why requests under the route are refused: the APIService, the
+// reason, the backend's address, the newest probe and its age.
+func (r *route) explain(now time.Time) string {
+	reason := "it has not been probed yet"
+	if r.condition.Reason != "" {
+		reason = r.condition.Reason + ": " + r.condition.Message
+	}
+	address := "no address"
+	if hosts := r.target.Resolution.Hosts; len(hosts) > 0 {
+		address = strings.Join(hosts, ", ")
+	}
+	probed := "never probed"
+	if at := r.lastProbe.Load(); at != 0 {
+		probed = fmt.Sprintf("last probed %s ago", now.Sub(time.Unix(0, at)).Round(time.Millisecond))
+	}
+	return fmt.Sprintf("APIService %q is not available: %s (backend %s at %s, %s)", r.target.APIService, reason, r.label, address, probed)
+}

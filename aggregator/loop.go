@@ -1,0 +1,190 @@
+package aggregator
+
+import (
+	"context"
+	"slices"
+
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// reportBuffer is how many reports may wait for the control loop before a
+// backend's goroutine has to.
+const reportBuffer = 1024
+
+// controlLoop is the one goroutine that owns the changing state: it folds the
+// registry and what the backends' goroutines report into snapshots.
+type controlLoop struct {
+	pace      pace
+	local     *localAPIs
+	snapshots *snapshots
+	// registry returns the newest Registry; registryChanged tells when.
+	registry        func() *Registry
+	registryChanged <-chan struct{}
+	// trust changes when the certificate that backends are shown does.
+	trust        func() trust
+	trustChanged <-chan struct{}
+	// onPublish is told of each published snapshot and the one before it, nil
+	// for the first.
+	onPublish func(previous, next *Snapshot)
+
+	reports  chan report
+	current  *Registry
+	backends map[backendKey]*trackedBackend
+}
+
+// trust is what kagg shows to backends and verifies them by.
+type trust struct {
+	clientCert, clientKey []byte
+	// roots are the CAs that are trusted, beside the system's, for
+	// APIServices without a caBundle.
+	roots []byte
+}
+
+func (t trust) equal(o trust) bool {
+	return slices.Equal(t.clientCert, o.clientCert) && slices.Equal(t.clientKey, o.clientKey) && slices.Equal(t.roots, o.roots)
+}
+
+// trackedBackend is a backend with what the loop knows of it.
+type trackedBackend struct {
+	*backend
+	trust trust
+	seen  *observation
+}
+
+// run owns the state until ctx ends.
+func (l *controlLoop) run(ctx context.Context) {
+	l.reports = make(chan report, reportBuffer)
+	l.backends = map[backendKey]*trackedBackend{}
+	defer func() {
+		for _, b := range l.backends {
+			b.close()
+		}
+	}()
+	l.followRegistry(ctx)
+	l.publish()
+	for {
+		changed := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.registryChanged:
+			l.followRegistry(ctx)
+			changed = true
+		case <-l.trustChanged:
+			l.followRegistry(ctx)
+			changed = true
+		case r := <-l.reports:
+			changed = l.apply(r)
+		}
+		if l.drain() || changed {
+			l.publish()
+		}
+	}
+}
+
+// drain applies the reports that already wait, so that a burst gives one
+// snapshot.
+func (l *controlLoop) drain() bool {
+	changed := false
+	for {
+		select {
+		case r := <-l.reports:
+			changed = l.apply(r) || changed
+		default:
+			return changed
+		}
+	}
+}
+
+// apply lays a report over what is known, and tells whether that changed.
+// Reports of a backend that was replaced come too late and are dropped.
+func (l *controlLoop) apply(r report) bool {
+	b := l.backends[r.from.spec.key]
+	if b == nil || b.backend != r.from {
+		return false
+	}
+	var changed bool
+	if r.documents != nil {
+		b.seen, changed = b.seen.withDocuments(*r.documents)
+	} else {
+		b.seen, changed = b.seen.withProbes(r.probes, *b.groupVersions.Load())
+	}
+	return changed
+}
+
+// followRegistry starts, changes and ends backends so that they are those that
+// the registry names.
+func (l *controlLoop) followRegistry(ctx context.Context) {
+	l.current = l.registry()
+	wanted := l.current.backends()
+	now := l.trust()
+	for key, b := range l.backends {
+		if _, ok := wanted[key]; !ok {
+			b.close()
+			delete(l.backends, key)
+		}
+	}
+	for key, spec := range wanted {
+		b, known := l.backends[key]
+		switch {
+		case !known:
+			l.backends[key] = l.start(ctx, spec, now, nil)
+		case b.spec.address() != spec.address() || b.spec.resolveError != spec.resolveError || !b.trust.equal(now):
+			b.close()
+			l.backends[key] = l.start(ctx, spec, now, b.seen)
+		case !slices.Equal(*b.groupVersions.Load(), spec.groupVersions):
+			b.spec.groupVersions = spec.groupVersions
+			b.setGroupVersions(spec.groupVersions)
+		}
+	}
+}
+
+// start makes a backend. What was seen of its predecessor stays until something
+// newer is: a change of address is no reason to forget good documents.
+func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, before *observation) *trackedBackend {
+	query := proxy.Query{Namespace: spec.key.namespace, Name: spec.key.name, Port: spec.key.port}
+	t, err := proxy.NewTransport(proxy.TLS{
+		ServerName: query.ServerName(), CABundle: spec.caBundle, InsecureSkipVerify: spec.insecure,
+		ExtraRoots: now.roots, ClientCert: now.clientCert, ClientKey: now.clientKey,
+	}, proxy.TransportOptions{})
+	b := startBackend(ctx, spec, t, err, l.pace, func(r report) {
+		select {
+		case l.reports <- r:
+		case <-ctx.Done():
+		}
+	})
+	seen := &observation{lastProbe: b.lastProbe}
+	if before != nil {
+		kept := *before
+		kept.lastProbe = b.lastProbe
+		seen = &kept
+	}
+	return &trackedBackend{backend: b, trust: now, seen: seen}
+}
+
+// publish builds a snapshot and publishes it when it differs from the newest.
+func (l *controlLoop) publish() {
+	previous := l.snapshots.load()
+	in := buildInput{registry: l.current, backends: make(map[backendKey]backendView, len(l.backends)), local: l.local, previous: previous}
+	for key, b := range l.backends {
+		in.backends[key] = backendView{spec: b.spec, transport: b.transport, transportErr: b.transportErr, seen: b.seen, wake: b.wakeProbe}
+	}
+	next := build(in)
+	next.Generation = 1
+	if previous != nil {
+		if next.equal(previous) {
+			return
+		}
+		next.Generation = previous.Generation + 1
+	}
+	l.snapshots.publish(next)
+	l.onPublish(previous, next)
+}
+
+// wake makes the backend of an APIService be probed at once. It never blocks,
+// and is safe for concurrent use: it goes through the snapshot's own handle.
+func (s *Snapshot) wake(apiService string) {
+	if r := s.routeOf(apiService); r != nil && r.wake != nil {
+		r.wake()
+	}
+}

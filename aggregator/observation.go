@@ -1,0 +1,114 @@
+package aggregator
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/kube-openapi/pkg/handler3"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"github.com/kagg-project/kagg/availability"
+	"github.com/kagg-project/kagg/discoverymerge"
+)
+
+// observation is what is known of one backend. It is immutable: the goroutines
+// of a backend make a new one for each thing learned.
+type observation struct {
+	probes    map[schema.GroupVersion]availability.ProbeResult
+	discovery map[schema.GroupVersion]discoveryEntry
+	// unclaimed are group-versions that the backend lists and no APIService
+	// sends to it.
+	unclaimed []schema.GroupVersion
+	v2        openAPIV2
+	v3        openAPIV3
+	// fetched is true once every document has been asked for.
+	fetched bool
+	// lastProbe is the time of the newest probe in Unix nanoseconds. It is
+	// shared by all observations of the backend: a probe that finds nothing
+	// new is not worth an observation.
+	lastProbe *atomic.Int64
+}
+
+type discoveryEntry struct {
+	form    discoverymerge.Form
+	entry   *apidiscoveryv2.APIVersionDiscovery
+	failure string
+}
+
+type openAPIV2 struct {
+	document *spec.Swagger
+	etag     string
+	failure  string
+}
+
+type openAPIV3 struct {
+	index   *handler3.OpenAPIV3Discovery
+	failure string
+}
+
+// available tells whether every group-version of the backend passed its probe.
+func (o *observation) available() bool {
+	for _, p := range o.probes {
+		if !p.Done || p.Failure != "" {
+			return false
+		}
+	}
+	return len(o.probes) > 0
+}
+
+// withProbes returns the observation with the results laid over its own and
+// those of group-versions that are not wanted any more left out. The second
+// result tells whether anything differs.
+func (o *observation) withProbes(results map[schema.GroupVersion]availability.ProbeResult, wanted []schema.GroupVersion) (*observation, bool) {
+	merged := make(map[schema.GroupVersion]availability.ProbeResult, len(wanted))
+	for _, gv := range wanted {
+		if r, ok := results[gv]; ok && r.Done {
+			merged[gv] = r
+		} else if r, ok := o.probes[gv]; ok {
+			merged[gv] = r
+		}
+	}
+	if maps.Equal(o.probes, merged) {
+		return o, false
+	}
+	next := *o
+	next.probes = merged
+	return &next, true
+}
+
+// documents is what one round of fetching gave.
+type documents struct {
+	discovery map[schema.GroupVersion]discoveryEntry
+	unclaimed []schema.GroupVersion
+	v2        openAPIV2
+	v3        openAPIV3
+}
+
+// withDocuments returns the observation with the documents in place of its own.
+// The second result tells whether anything differs; documents that did not
+// change are the same pointers, so that comparing them is cheap.
+func (o *observation) withDocuments(d documents) (*observation, bool) {
+	same := o.fetched && maps.Equal(o.discovery, d.discovery) && slices.Equal(o.unclaimed, d.unclaimed) && o.v2 == d.v2 && o.v3 == d.v3
+	if same {
+		return o, false
+	}
+	next := *o
+	next.discovery, next.unclaimed, next.v2, next.v3, next.fetched = d.discovery, d.unclaimed, d.v2, d.v3, true
+	return &next, true
+}
+
+// openAPIFailed tells whether an OpenAPI document could not be had.
+func (d documents) openAPIFailed() bool { return d.v2.failure != "" || d.v3.failure != "" }
+
+// unreachableDocuments is what a backend without an address gives.
+func unreachableDocuments(wanted []schema.GroupVersion, why string) documents {
+	d := documents{discovery: make(map[schema.GroupVersion]discoveryEntry, len(wanted))}
+	for _, gv := range wanted {
+		d.discovery[gv] = discoveryEntry{form: discoverymerge.FormNone, failure: why}
+	}
+	d.v2.failure, d.v3.failure = why, why
+	return d
+}

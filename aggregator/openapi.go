@@ -1,0 +1,112 @@
+package aggregator
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/kube-openapi/pkg/cached"
+	"k8s.io/kube-openapi/pkg/handler"
+	"k8s.io/kube-openapi/pkg/handler3"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"github.com/kagg-project/kagg/openapimerge"
+)
+
+// openAPIDocuments is the merged OpenAPI and what it is made from. The merges
+// run when a document is first asked for: most changes of a backend are followed
+// by no such request.
+type openAPIDocuments struct {
+	remote []openapimerge.Input
+	inputs func() []openapimerge.Input
+	v2     func() mergedV2
+	v3     func() mergedV3
+	// serveV2 negotiates between JSON and protobuf, compresses, and answers
+	// If-None-Match; it encodes once.
+	serveV2 http.Handler
+}
+
+type mergedV2 struct {
+	result openapimerge.V2Result
+	err    error
+}
+
+type mergedV3 struct {
+	result    openapimerge.V3Result
+	index     []byte
+	etag      string
+	converted *handler3.OpenAPIService
+	err       error
+}
+
+// singlePath keeps the one handler that kube-openapi registers.
+type singlePath struct{ http.Handler }
+
+// Handle keeps h, whatever the path.
+func (s *singlePath) Handle(_ string, h http.Handler) { s.Handler = h }
+
+func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs) *openAPIDocuments {
+	d := &openAPIDocuments{remote: remote}
+	d.inputs = sync.OnceValue(func() []openapimerge.Input {
+		return append([]openapimerge.Input{local.openAPI()}, remote...)
+	})
+	d.v2 = sync.OnceValue(func() mergedV2 {
+		result, err := openapimerge.MergeV2(d.inputs(), openapimerge.UpstreamQuirks())
+		return mergedV2{result, err}
+	})
+	d.v3 = sync.OnceValue(func() mergedV3 { return mergeV3(d.inputs()) })
+	path := &singlePath{}
+	handler.NewOpenAPIServiceLazy(cached.Func(func() (*spec.Swagger, string, error) {
+		merged := d.v2()
+		return merged.result.Document, merged.result.ETag, merged.err
+	})).RegisterOpenAPIVersionedService("/openapi/v2", path)
+	d.serveV2 = path
+	return d
+}
+
+func mergeV3(inputs []openapimerge.Input) mergedV3 {
+	m := mergedV3{result: openapimerge.MergeV3(inputs, openapimerge.UpstreamQuirks()), converted: handler3.NewOpenAPIService()}
+	for key, document := range m.result.Converted {
+		m.converted.UpdateGroupVersion(key, document)
+	}
+	m.index, m.err = openapimerge.EncodeV3Index(m.result.Index)
+	m.etag = fmt.Sprintf("%q", openapimerge.Hash(m.index))
+	return m
+}
+
+func (d *openAPIDocuments) decisions() []openapimerge.Decision {
+	return append(append([]openapimerge.Decision{}, d.v2().result.Decisions...), d.v3().result.Decisions...)
+}
+
+// serveV3Index answers /openapi/v3.
+func (d *openAPIDocuments) serveV3Index(w http.ResponseWriter, req *http.Request) {
+	m := d.v3()
+	if m.err != nil {
+		http.Error(w, m.err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Etag", m.etag)
+	http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(m.index))
+}
+
+// serveV3 answers /openapi/v3/KEY from whoever owns the key: a backend through
+// the proxy, the local APIs, or the conversion of a backend's v2.
+func (d *openAPIDocuments) serveV3(w http.ResponseWriter, req *http.Request, proxied func(apiService string), local http.Handler) {
+	key := strings.TrimPrefix(req.URL.Path, "/openapi/v3/")
+	m := d.v3()
+	owner, known := m.result.Owners[key]
+	switch {
+	case !known:
+		w.WriteHeader(http.StatusNotFound)
+	case owner.Converted:
+		m.converted.HandleGroupVersion(w, req)
+	case owner.Local:
+		local.ServeHTTP(w, req)
+	default:
+		proxied(owner.APIService)
+	}
+}

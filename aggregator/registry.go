@@ -1,0 +1,188 @@
+package aggregator
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/kagg-project/kagg/availability"
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// Registry is what the local APIs hold that decides where requests go, at one
+// moment. It is immutable; the objects in it are shared and must not be changed.
+type Registry struct {
+	// APIServices are sorted by name.
+	APIServices []*apiregistrationv1.APIService
+	services    map[objectKey]*corev1.Service
+	slices      map[objectKey][]*discoveryv1.EndpointSlice
+	endpoints   map[objectKey]*corev1.Endpoints //nolint:staticcheck // the legacy kind is served for the objects that still use it
+	overrides   []proxy.Override
+}
+
+type objectKey struct{ namespace, name string }
+
+// backendKey tells backends apart: what is fetched from one is the same for
+// every APIService that has the same key.
+type backendKey struct {
+	namespace, name string
+	port            int32
+	// tls is a digest of the caBundle, or "insecure", or "".
+	tls string
+	// address is the endpoint annotation of the APIService, "" for none.
+	address string
+}
+
+// label names the backend as people do: namespace/name:port.
+func (k backendKey) label() string {
+	return proxy.Query{Namespace: k.namespace, Name: k.name, Port: k.port}.String()
+}
+
+// backendSpec is what a backend's goroutines need to know of the registry.
+type backendSpec struct {
+	key           backendKey
+	resolution    proxy.Resolution
+	resolveError  string
+	caBundle      []byte
+	insecure      bool
+	groupVersions []schema.GroupVersion
+}
+
+// address is the part of the spec on which connections depend.
+func (s backendSpec) address() string { return strings.Join(s.resolution.Hosts, ",") }
+
+// equal tells whether a backend with spec o would be treated as one with s.
+func (s backendSpec) equal(o backendSpec) bool {
+	return s.key == o.key && s.address() == o.address() && s.resolveError == o.resolveError &&
+		slices.Equal(s.groupVersions, o.groupVersions)
+}
+
+// newRegistry indexes the objects. It takes them over.
+func newRegistry(apiServices []*apiregistrationv1.APIService, services []*corev1.Service,
+	endpointSlices []*discoveryv1.EndpointSlice, endpoints []*corev1.Endpoints, //nolint:staticcheck // see Registry
+	overrides []proxy.Override,
+) *Registry {
+	r := &Registry{
+		APIServices: apiServices,
+		services:    make(map[objectKey]*corev1.Service, len(services)),
+		slices:      make(map[objectKey][]*discoveryv1.EndpointSlice, len(endpointSlices)),
+		endpoints:   make(map[objectKey]*corev1.Endpoints, len(endpoints)), //nolint:staticcheck // see Registry
+		overrides:   overrides,
+	}
+	slices.SortFunc(r.APIServices, func(a, b *apiregistrationv1.APIService) int { return cmp.Compare(a.Name, b.Name) })
+	for _, s := range services {
+		r.services[objectKey{s.Namespace, s.Name}] = s
+	}
+	slices.SortFunc(endpointSlices, func(a, b *discoveryv1.EndpointSlice) int { return cmp.Compare(a.Name, b.Name) })
+	for _, s := range endpointSlices {
+		k := objectKey{s.Namespace, s.Labels[discoveryv1.LabelServiceName]}
+		r.slices[k] = append(r.slices[k], s)
+	}
+	for _, e := range endpoints {
+		r.endpoints[objectKey{e.Namespace, e.Name}] = e
+	}
+	return r
+}
+
+// resolve finds the addresses of a remote APIService.
+func (r *Registry) resolve(a *apiregistrationv1.APIService) (proxy.Resolution, error) {
+	ref := a.Spec.Service
+	k := objectKey{ref.Namespace, ref.Name}
+	service := r.services[k]
+	in := proxy.Registry{
+		Overrides:            r.overrides,
+		APIServiceAnnotation: a.Annotations[proxy.EndpointAnnotation],
+		Service:              service,
+		EndpointSlices:       r.slices[k],
+		Endpoints:            r.endpoints[k],
+	}
+	if service != nil {
+		in.ServiceAnnotation = service.Annotations[proxy.EndpointAnnotation]
+	}
+	return proxy.Resolve(proxy.Query{Namespace: ref.Namespace, Name: ref.Name, Port: availability.Port(ref)}, in)
+}
+
+// facts gathers what the availability of a remote APIService depends on,
+// but for the probe.
+func (r *Registry) facts(a *apiregistrationv1.APIService) availability.Facts {
+	if a.Spec.Service == nil {
+		return availability.Facts{}
+	}
+	k := objectKey{a.Spec.Service.Namespace, a.Spec.Service.Name}
+	resolution, err := r.resolve(a)
+	f := availability.Facts{
+		Service:        a.Spec.Service,
+		AddressGiven:   err == nil && resolution.Rule.Given(),
+		Object:         r.services[k],
+		EndpointSlices: r.slices[k],
+	}
+	if e := r.endpoints[k]; len(f.EndpointSlices) == 0 && e != nil {
+		f.EndpointSlices = mirror(e)
+	}
+	return f
+}
+
+// keyOf returns the backend that serves a remote APIService.
+func keyOf(a *apiregistrationv1.APIService) backendKey {
+	k := backendKey{
+		namespace: a.Spec.Service.Namespace, name: a.Spec.Service.Name, port: availability.Port(a.Spec.Service),
+		address: a.Annotations[proxy.EndpointAnnotation],
+	}
+	switch {
+	case a.Spec.InsecureSkipTLSVerify:
+		k.tls = "insecure"
+	case len(a.Spec.CABundle) > 0:
+		sum := sha256.Sum256(a.Spec.CABundle)
+		k.tls = hex.EncodeToString(sum[:])
+	}
+	return k
+}
+
+// backends returns one spec for each backend that an APIService names, with the
+// group-versions in the order of the APIServices' names.
+func (r *Registry) backends() map[backendKey]backendSpec {
+	specs := map[backendKey]backendSpec{}
+	for _, a := range r.APIServices {
+		if a.Spec.Service == nil {
+			continue
+		}
+		key := keyOf(a)
+		spec, known := specs[key]
+		if !known {
+			spec = backendSpec{key: key, caBundle: a.Spec.CABundle, insecure: a.Spec.InsecureSkipTLSVerify}
+			resolution, err := r.resolve(a)
+			spec.resolution = resolution
+			if err != nil {
+				spec.resolveError = err.Error()
+			}
+		}
+		spec.groupVersions = append(spec.groupVersions, schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version})
+		specs[key] = spec
+	}
+	return specs
+}
+
+// mirror gives an Endpoints object as EndpointSlices, as the
+// endpointslice-mirroring controller of a cluster does for those that nothing
+// else makes slices of.
+func mirror(e *corev1.Endpoints) []*discoveryv1.EndpointSlice { //nolint:staticcheck // see Registry
+	out := make([]*discoveryv1.EndpointSlice, 0, len(e.Subsets))
+	for _, subset := range e.Subsets {
+		s := &discoveryv1.EndpointSlice{}
+		for _, a := range subset.Addresses {
+			s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{a.IP}})
+		}
+		for _, p := range subset.Ports {
+			s.Ports = append(s.Ports, discoveryv1.EndpointPort{Name: &p.Name, Port: &p.Port, Protocol: &p.Protocol})
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,290 @@
+package aggregator_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/pki"
+)
+
+// patience is how long a test waits for what should happen at once: only a
+// failing test waits that long.
+const patience = 30 * time.Second
+
+// rig is a running aggregator with a folder of objects.
+type rig struct {
+	t          *testing.T
+	stateDir   string
+	objects    string
+	aggregator *aggregator.Aggregator
+	admin      *rest.Config
+	client     *http.Client
+
+	mu     sync.Mutex
+	events []aggregator.Event
+	heard  chan struct{}
+}
+
+func newRig(t *testing.T, change func(*aggregator.Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, stateDir: t.TempDir(), objects: t.TempDir(), heard: make(chan struct{}, 1)}
+	config := aggregator.Config{StateDir: r.stateDir, Filenames: []string{r.objects}, OnEvent: r.hear}
+	if change != nil {
+		change(&config)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a, err := aggregator.Start(ctx, config)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	r.aggregator = a
+	t.Cleanup(func() {
+		cancel()
+		a.Wait()
+	})
+	r.admin, err = clientcmd.BuildConfigFromFlags("", filepath.Join(r.stateDir, "kubeconfig"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.client, err = rest.HTTPClientFor(r.admin); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) hear(e aggregator.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+	select {
+	case r.heard <- struct{}{}:
+	default:
+	}
+}
+
+// waitEvent waits for an event that contains both texts.
+func (r *rig) waitEvent(subject, message string) {
+	r.t.Helper()
+	deadline := time.After(patience)
+	for {
+		r.mu.Lock()
+		for _, e := range r.events {
+			if strings.Contains(e.Subject, subject) && strings.Contains(e.Message, message) {
+				r.mu.Unlock()
+				return
+			}
+		}
+		seen := fmt.Sprint(r.events)
+		r.mu.Unlock()
+		select {
+		case <-r.heard:
+		case <-deadline:
+			r.t.Fatalf("no event %q with %q; there were: %s", subject, message, seen)
+		}
+	}
+}
+
+// countEvents counts the events that contain both texts.
+func (r *rig) countEvents(subject, message string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, e := range r.events {
+		if strings.Contains(e.Subject, subject) && strings.Contains(e.Message, message) {
+			n++
+		}
+	}
+	return n
+}
+
+// write makes or replaces a file of objects, as an editor does: by rename.
+func (r *rig) write(name, content string) {
+	r.t.Helper()
+	temporary := filepath.Join(r.t.TempDir(), name)
+	if err := os.WriteFile(temporary, []byte(content), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(temporary, filepath.Join(r.objects, name)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// waitFor waits for a snapshot.
+func (r *rig) waitFor(what string, done func(*aggregator.Snapshot) bool) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	if _, err := r.aggregator.WaitFor(ctx, done); err != nil {
+		r.t.Fatalf("waiting for %s: %v; conditions: %v", what, err, r.aggregator.Snapshot().Conditions)
+	}
+}
+
+func (r *rig) waitCondition(apiService, status string) {
+	r.t.Helper()
+	r.waitFor(apiService+" "+status, func(s *aggregator.Snapshot) bool {
+		c, ok := s.Conditions[apiService]
+		return ok && string(c.Status) == status
+	})
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// get asks as the administrator.
+func (r *rig) get(path string, header ...string) answer {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.aggregator.URL()+path, http.NoBody)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Add(header[i], header[i+1])
+	}
+	return r.do(r.client, req)
+}
+
+func (r *rig) do(client *http.Client, req *http.Request) answer {
+	r.t.Helper()
+	resp, err := client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// fakeBackend is a scripted custom apiserver behind TLS, with a certificate of
+// the rig's CA. A fake, since a test needs it to fail on command.
+type fakeBackend struct {
+	address string
+	server  *httptest.Server
+	handler http.Handler
+	config  *tls.Config
+	t       *testing.T
+}
+
+func (r *rig) backend(namespace, service string, h http.Handler) *fakeBackend {
+	r.t.Helper()
+	state, err := pki.Ensure(r.stateDir, pki.Options{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	certFile, keyFile, err := state.IssueServing(namespace, service)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ca, err := os.ReadFile(state.FrontProxyCA.CertFile)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	b := &fakeBackend{t: r.t, handler: h, config: &tls.Config{
+		Certificates: []tls.Certificate{cert}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12,
+	}}
+	b.start("127.0.0.1:0")
+	r.t.Cleanup(b.stop)
+	return b
+}
+
+func (b *fakeBackend) start(address string) {
+	b.t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(b.t.Context(), "tcp", address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: b.handler, ReadHeaderTimeout: patience}, TLS: b.config.Clone(), EnableHTTP2: true}
+	b.server.StartTLS()
+	b.address = l.Addr().String()
+}
+
+// stop ends the server and every connection, as a killed process does.
+func (b *fakeBackend) stop() {
+	b.server.CloseClientConnections()
+	_ = b.server.Listener.Close()
+	b.server.CloseClientConnections()
+}
+
+// objects names the backend in YAML: a Service, its slice, and an APIService for
+// each version.
+func (b *fakeBackend) objects(namespace, service, group string, versions ...string) string {
+	_, port, err := net.SplitHostPort(b.address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	out := fmt.Sprintf(`
+apiVersion: v1
+kind: Service
+metadata: {name: %[2]s, namespace: %[1]s}
+spec: {ports: [{port: 443}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: %[2]s-1, namespace: %[1]s, labels: {kubernetes.io/service-name: %[2]s}}
+addressType: IPv4
+endpoints: [{addresses: [127.0.0.1]}]
+ports: [{port: %[3]s}]
+`, namespace, service, port)
+	for _, v := range versions {
+		out += apiService(namespace, service, group, v, 15)
+	}
+	return out
+}
+
+func apiService(namespace, service, group, version string, priority int) string {
+	return fmt.Sprintf(`
+---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: %[4]s.%[3]s}
+spec: {group: %[3]s, version: %[4]s, groupPriorityMinimum: 1000, versionPriority: %[5]d, service: {namespace: %[1]s, name: %[2]s}}
+`, namespace, service, group, version, priority)
+}
+
+// widgets answers discovery in the legacy form, OpenAPI v2, and everything below
+// the group-versions with what it received.
+func widgets(group string, versions ...string) http.Handler {
+	mux := http.NewServeMux()
+	for _, v := range versions {
+		path := "/apis/" + group + "/" + v
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"%s/%s","resources":[{"name":"widgets","singularName":"widget","namespaced":true,"kind":"Widget","verbs":["get","list"]}]}`, group, v)
+		})
+		mux.HandleFunc(path+"/", func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(map[string]any{"uri": req.RequestURI, "header": req.Header, "method": req.Method})
+		})
+	}
+	return mux
+}

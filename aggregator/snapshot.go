@@ -1,0 +1,76 @@
+package aggregator
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/types"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/kagg-project/kagg/discoverymerge"
+	"github.com/kagg-project/kagg/openapimerge"
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// Snapshot is everything that a request needs, at one moment. It is immutable
+// and safe for concurrent use. What is costly in it (the OpenAPI documents) is
+// made when it is first asked for, once.
+type Snapshot struct {
+	// Generation counts the published snapshots from 1 on. A snapshot is
+	// published only when it differs from the one before.
+	Generation uint64
+	// Conditions are the Available conditions by APIService name, without
+	// transition times. One whose status is Unknown with an empty reason has
+	// not been probed yet.
+	Conditions map[string]apiregistrationv1.APIServiceCondition
+
+	// uids tell an APIService from a later one of the same name.
+	uids      map[string]types.UID
+	routes    map[string]*route
+	groups    map[string]bool
+	discovery *discoveryDocument
+	openAPI   *openAPIDocuments
+	complete  bool
+}
+
+// route is where the requests under one path go.
+type route struct {
+	target    proxy.Target
+	condition apiregistrationv1.APIServiceCondition
+	label     string
+	lastProbe *atomic.Int64
+	// wake makes the backend be probed at once; it never blocks.
+	wake func()
+}
+
+func (r *route) equal(o *route) bool {
+	a, b := r.target, o.target
+	return r.condition == o.condition && r.label == o.label &&
+		a.APIService == b.APIService && a.Local == b.Local && a.Available == b.Available &&
+		a.Resolution.Rule == b.Resolution.Rule && slices.Equal(a.Resolution.Hosts, b.Resolution.Hosts) &&
+		a.Transport == b.Transport && errorText(a.ResolveErr) == errorText(b.ResolveErr) &&
+		errorText(a.TransportErr) == errorText(b.TransportErr)
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// equal tells whether two snapshots answer every request alike.
+func (s *Snapshot) equal(o *Snapshot) bool {
+	return s.complete == o.complete && s.discovery == o.discovery && s.openAPI == o.openAPI &&
+		maps.Equal(s.Conditions, o.Conditions) && maps.Equal(s.uids, o.uids) && maps.EqualFunc(s.routes, o.routes, (*route).equal)
+}
+
+// DiscoveryDecisions returns what the discovery merge decided.
+func (s *Snapshot) DiscoveryDecisions() []discoverymerge.Decision {
+	return s.discovery.result.Decisions
+}
+
+// OpenAPIDecisions returns what the OpenAPI merges decided, v2 before v3. The
+// first call may take as long as the merge.
+func (s *Snapshot) OpenAPIDecisions() []openapimerge.Decision { return s.openAPI.decisions() }

@@ -1,0 +1,123 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+	apiregistrationinformers "k8s.io/kube-aggregator/pkg/client/informers/externalversions"
+
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// source watches the local APIs for the kinds that make a Registry.
+type source struct {
+	apiServices cache.SharedIndexInformer
+	services    cache.SharedIndexInformer
+	slices      cache.SharedIndexInformer
+	endpoints   cache.SharedIndexInformer
+	overrides   []proxy.Override
+	changed     chan struct{}
+	start       func(stop <-chan struct{})
+	wait        sync.WaitGroup
+}
+
+// newSource makes a source that reads through the in-process client.
+func newSource(config *rest.Config, overrides []proxy.Override) (*source, error) {
+	config = rest.CopyConfig(config)
+	config.ContentType = runtime.ContentTypeProtobuf
+	core, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	registration, err := apiregistration.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	const noResync = time.Duration(0)
+	coreInformers := informers.NewSharedInformerFactory(core, noResync)
+	registrationInformers := apiregistrationinformers.NewSharedInformerFactory(registration, noResync)
+	s := &source{
+		apiServices: registrationInformers.Apiregistration().V1().APIServices().Informer(),
+		services:    coreInformers.Core().V1().Services().Informer(),
+		slices:      coreInformers.Discovery().V1().EndpointSlices().Informer(),
+		endpoints:   coreInformers.Core().V1().Endpoints().Informer(),
+		overrides:   overrides,
+		changed:     make(chan struct{}, 1),
+	}
+	s.start = func(stop <-chan struct{}) {
+		coreInformers.Start(stop)
+		registrationInformers.Start(stop)
+	}
+	return s, s.listen()
+}
+
+func (s *source) listen() error {
+	notify := cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { poke(s.changed) },
+		UpdateFunc: func(before, after any) { s.updated(before, after) },
+		DeleteFunc: func(any) { poke(s.changed) },
+	}
+	var errs []error
+	for _, informer := range []cache.SharedIndexInformer{s.apiServices, s.services, s.slices, s.endpoints} {
+		_, err := informer.AddEventHandler(notify)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// updated tells of a change, unless only the status changed: kagg writes that
+// itself, and nothing follows from it.
+func (s *source) updated(before, after any) {
+	a, isAPIService := after.(*apiregistrationv1.APIService)
+	if b, ok := before.(*apiregistrationv1.APIService); ok && isAPIService &&
+		a.UID == b.UID && sameAnnotation(a, b) && sameSpec(a, b) {
+		return
+	}
+	poke(s.changed)
+}
+
+func sameAnnotation(a, b *apiregistrationv1.APIService) bool {
+	return a.Annotations[proxy.EndpointAnnotation] == b.Annotations[proxy.EndpointAnnotation]
+}
+
+// run watches until ctx ends. It returns once all that exists now has been seen.
+func (s *source) run(ctx context.Context) error {
+	s.start(ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), s.apiServices.HasSynced, s.services.HasSynced, s.slices.HasSynced, s.endpoints.HasSynced) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// registry returns what has been seen up to now.
+func (s *source) registry() *Registry {
+	return newRegistry(list[*apiregistrationv1.APIService](s.apiServices), list[*corev1.Service](s.services),
+		list[*discoveryv1.EndpointSlice](s.slices), list[*corev1.Endpoints](s.endpoints), s.overrides) //nolint:staticcheck // see Registry
+}
+
+func list[T any](informer cache.SharedIndexInformer) []T {
+	objects := informer.GetStore().List()
+	out := make([]T, 0, len(objects))
+	for _, o := range objects {
+		if t, ok := o.(T); ok {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func sameSpec(a, b *apiregistrationv1.APIService) bool {
+	return equality.Semantic.DeepEqual(a.Spec, b.Spec)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/demo"
+	"github.com/kagg-project/kagg/internal/pki"
+)
+
+func newDemoCommand(s streams) *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve two example apiservers, to see everything without writing anything",
+		Long: `Demo is kagg serve with two example apiservers inside: an orchard, built on
+k8s.io/apiserver, with two versions, watchable and writable; and a weather service,
+written by hand, with legacy discovery and OpenAPI v2 only. Their objects are written to
+a file in --state-dir that can be edited while the demo runs.
+` + exitCodes,
+		Example: `  kagg demo
+
+  # In another terminal
+  export KUBECONFIG=.kagg/kubeconfig
+  kubectl get apples`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.complete(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			file, err := prepareDemo(config.StateDir)
+			if err != nil {
+				return err
+			}
+			config.Filenames = []string{file}
+			return serve(cmd.Context(), config, f.logging, s, func(a *aggregator.Aggregator, out *console) error {
+				return runDemo(cmd.Context(), a, file, out)
+			})
+		},
+	}
+	f.addFlags(cmd.Flags())
+	markFiles(cmd)
+	return cmd
+}
+
+const demoHeader = "# What kagg demo serves. Edit it while the demo runs: a change is live at once.\n"
+
+// prepareDemo makes the demo's file, without objects: their addresses are known
+// only once the example apiservers listen.
+func prepareDemo(stateDir string) (string, error) {
+	state, err := pki.Ensure(stateDir, pki.Options{})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(state.Dir, "demo.yaml")
+	if err := os.WriteFile(file, []byte(demoHeader), 0o600); err != nil {
+		return "", fmt.Errorf("demo objects: %w", err)
+	}
+	return file, nil
+}
+
+// runDemo starts the example apiservers and writes the objects that name them.
+func runDemo(ctx context.Context, a *aggregator.Aggregator, file string, out *console) error {
+	ca, err := os.ReadFile(a.State().FrontProxyCA.CertFile)
+	if err != nil {
+		return err
+	}
+	servers, err := demo.Start(ctx, demo.Options{
+		Kubeconfig:      a.State().APIServerKubeconfig,
+		RequestHeaderCA: ca,
+		Certificate: func(namespace, service string) (string, string, error) {
+			return a.State().IssueServing(namespace, service)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, append([]byte(demoHeader), servers.Manifests()...), 0o600); err != nil {
+		return fmt.Errorf("demo objects: %w", err)
+	}
+	out.say(demoHints(a, file))
+	return servers.Wait()
+}
+
+func demoHints(a *aggregator.Aggregator, file string) string {
+	return fmt.Sprintf(`  try, in another terminal:
+    export KUBECONFIG=%s
+    kubectl get apiservices
+    kubectl api-resources
+    kubectl get apples -A -w
+    kubectl patch apple gala --type=merge -p '{"spec":{"ripe":true}}'
+    kubectl get apples.v1beta1.orchard.demo.kagg.dev -o yaml
+    kubectl explain apple.spec
+    kubectl get forecasts
+  the objects that make it so, to edit while it runs:
+    %s
+
+`, a.State().Kubeconfig, file)
+}

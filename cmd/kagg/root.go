@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kagg-project/kagg/aggregator"
+)
+
+// Exit codes, as every --help names them.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const exitCodes = `
+Exit codes: 0 done; 1 failed; 2 wrong usage, or errors in the given objects.`
+
+// streams are a command's input and outputs: data to Out, all else to Err.
+type streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// usageError is an error in how a command was called.
+type usageError struct{ error }
+
+// Unwrap returns the error itself.
+func (e usageError) Unwrap() error { return e.error }
+
+// run runs one command and returns its exit code. Errors go to Err.
+func run(ctx context.Context, args []string, s streams) int {
+	root := newRootCommand(s)
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	_, _ = fmt.Fprintf(s.Err, "error: %v\n", err)
+	var usage usageError
+	var input *aggregator.InputError
+	if errors.As(err, &usage) || errors.As(err, &input) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRootCommand(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kagg",
+		Short: "A local kube-aggregator: custom apiservers behind one API, without a cluster",
+		Long: `kagg is a local kube-aggregator. It reads APIServices from YAML, finds the custom
+apiservers behind them, probes them, proxies to them as a kube-apiserver does, and
+merges their discovery and OpenAPI. Behind it stand the local APIs that a custom
+apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
+` + exitCodes,
+		Example: `  # See everything with two example apiservers
+  kagg demo
+
+  # Put your own apiserver behind kagg
+  kagg serve -f ./manifests`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newServeCommand(s), newDemoCommand(s), newCertCommand(s), newVersionCommand(s))
+	for _, c := range root.Commands() {
+		c.Args = usageArgs(c.Args)
+	}
+	root.Args = usageArgs(root.Args)
+	return root
+}
+
+// usageArgs makes errors about arguments usage errors.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
