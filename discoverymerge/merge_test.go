@@ -64,17 +64,28 @@ func TestLocalAPIServiceMayComeAsTwoInputs(t *testing.T) {
 	}
 }
 
+func TestInputsThatDifferInTheEntryOnly(t *testing.T) {
+	t.Parallel()
+	a := discoverymerge.Input{APIService: "v1.example.com", Group: "example.com", Version: "v1"}
+	b := a
+	a.Entry = &apidiscoveryv2.APIVersionDiscovery{Resources: []apidiscoveryv2.APIResourceDiscovery{{Resource: "as"}}}
+	b.Entry = &apidiscoveryv2.APIVersionDiscovery{Resources: []apidiscoveryv2.APIResourceDiscovery{{Resource: "bs"}}}
+	for _, in := range [][]discoverymerge.Input{{a, b}, {b, a}} {
+		result := discoverymerge.Merge(in, discoverymerge.UpstreamQuirks())
+		if got := result.Aggregated.Items[0].Versions[0].Resources[0].Resource; got != "as" {
+			t.Errorf("the entry with %s is used, want the one with as", got)
+		}
+	}
+}
+
 func TestVersionsThatUpstreamCannotTellApart(t *testing.T) {
 	t.Parallel()
 	result := discoverymerge.Merge([]discoverymerge.Input{
 		{APIService: "v1.example.com", Group: "example.com", Version: "v1"},
 		{APIService: "v01.example.com", Group: "example.com", Version: "v01"},
 	}, discoverymerge.UpstreamQuirks())
-	var got []string
-	for _, version := range result.Aggregated.Items[0].Versions {
-		got = append(got, version.Version)
-	}
-	if diff := cmp.Diff([]string{"v01", "v1"}, got); diff != "" {
+	versions := result.Aggregated.Items[0].Versions
+	if diff := cmp.Diff([]string{"v01", "v1"}, []string{versions[0].Version, versions[1].Version}); diff != "" {
 		t.Errorf("the versions differ (-want +got):\n%s", diff)
 	}
 }
@@ -124,6 +135,7 @@ func TestRules(t *testing.T) {
 // benchmarkInputs is n APIServices over n/4 groups and a few backends, each with five resources.
 func benchmarkInputs(n int) []discoverymerge.Input {
 	in := make([]discoverymerge.Input, 0, n)
+	priorities := []int32{1000, 1001, 1002, 1003, 1004, 1005, 1006}
 	for i := range n {
 		entry := &apidiscoveryv2.APIVersionDiscovery{}
 		for r := range 5 {
@@ -136,7 +148,7 @@ func benchmarkInputs(n int) []discoverymerge.Input {
 		group, version := fmt.Sprintf("g%d.example.com", i/4), fmt.Sprintf("v%d", i%4+1)
 		in = append(in, discoverymerge.Input{
 			APIService: version + "." + group, Group: group, Version: version,
-			GroupPriorityMinimum: int32(1000 + i%7), VersionPriority: 15,
+			GroupPriorityMinimum: priorities[i%len(priorities)], VersionPriority: 15,
 			Backend: fmt.Sprintf("demo/s%d:443", i%5), Form: discoverymerge.FormAggregated, Entry: entry,
 		})
 	}

@@ -19,7 +19,7 @@ import (
 
 // drawInputs draws anything: doubles, contradictions and nonsense too.
 func drawInputs(t *rapid.T) []discoverymerge.Input {
-	in := drawCluster(t).inputs(t)
+	in := drawCluster(t).inputs()
 	for range rapid.IntRange(0, 6).Draw(t, "wild inputs") {
 		gv := groupVersions().Draw(t, "group-version")
 		input := discoverymerge.Input{
@@ -150,7 +150,7 @@ func (d *discovered) ServerGroupsAndResources() ([]*metav1.APIGroup, []*metav1.A
 func newDiscovered(document *apidiscoveryv2.APIGroupDiscoveryList) (*discovered, []*restmapper.APIGroupResources) {
 	groups, byVersion, _ := discovery.SplitGroupsAndResources(*document)
 	client := &discovered{}
-	var groupResources []*restmapper.APIGroupResources
+	groupResources := make([]*restmapper.APIGroupResources, 0, len(groups.Groups))
 	for i := range groups.Groups {
 		group := &groups.Groups[i]
 		client.groups = append(client.groups, group)
@@ -168,8 +168,8 @@ func newDiscovered(document *apidiscoveryv2.APIGroupDiscoveryList) (*discovered,
 func TestShadowedNamesAreThoseOfKubectl(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := slices.DeleteFunc(drawCluster(t).inputs(t), func(in discoverymerge.Input) bool { return in.Group == "" })
-		result := discoverymerge.Merge(in, discoverymerge.UpstreamQuirks())
+		in := slices.DeleteFunc(drawCluster(t).inputs(), func(in discoverymerge.Input) bool { return in.Group == "" })
+		result := discoverymerge.Merge(in, drawQuirks(t))
 		client, groupResources := newDiscovered(result.Aggregated)
 		plain := restmapper.NewDiscoveryRESTMapper(groupResources)
 		kubectl := restmapper.NewShortcutExpander(plain, client, nil)

@@ -17,6 +17,13 @@ type resourceClaim struct {
 	place int
 }
 
+// valued is the party with its place, written only for the few claims that a decision is about.
+func (c resourceClaim) valued() Party {
+	party := c.party
+	party.Value = fmt.Sprintf("group %d in order", c.place+1)
+	return party
+}
+
 // nameTable is what each name stands for, the first choice first, with one entry for each group and resource.
 type nameTable map[string][]resourceClaim
 
@@ -94,7 +101,6 @@ func (t *nameTables) addResources(party Party, place int, resources []apidiscove
 			continue
 		}
 		party.Resource = resource.Resource
-		party.Value = fmt.Sprintf("group %d in order", place+1)
 		c := resourceClaim{party: party, place: place}
 		t.exact.add(resource.Resource, c)
 		t.exact.add(resource.SingularResource, c)
@@ -120,7 +126,7 @@ func decideShadow(name string, rule Rule, choices []resourceClaim, rec *recorder
 		if choice.party.Group == winner.party.Group {
 			continue
 		}
-		loser := choice.party
+		loser := choice.valued()
 		// A guessed singular loses to a short name even from an earlier group.
 		loser.Margin = max(0, int64(choice.place)-int64(winner.place))
 		losers = append(losers, loser)
@@ -139,7 +145,7 @@ func decideShadow(name string, rule Rule, choices []resourceClaim, rec *recorder
 		Document: DocumentAggregated,
 		Outcome: fmt.Sprintf("%s %q means %s to kubectl, not %s; name the group to get the other",
 			what, name, qualified(winner.party), strings.Join(titles, " or ")),
-		Winner: winner.party,
+		Winner: winner.valued(),
 		Losers: losers,
 	})
 }
