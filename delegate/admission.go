@@ -43,7 +43,8 @@ func (l lifecycle) Admit(ctx context.Context, a admission.Attributes, _ admissio
 	}
 	obj, err := l.namespace(ctx, a.GetNamespace())
 	if apierrors.IsNotFound(err) {
-		return err
+		// The store would name the resource of the request.
+		return apierrors.NewNotFound(corev1.Resource("namespaces"), a.GetNamespace())
 	}
 	if err != nil {
 		return apierrors.NewInternalError(err)

@@ -43,7 +43,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	reader, writer := io.Pipe()
 	w := newResponseWriter(req.Method == http.MethodHead, writer)
 	// A write that nobody reads any more must not keep the handler for ever.
-	stop := context.AfterFunc(ctx, func() { _ = writer.CloseWithError(context.Cause(ctx)) })
+	stop := context.AfterFunc(ctx, func() {
+		_ = writer.CloseWithError(context.Cause(ctx))
+		w.gone <- true
+	})
 
 	go func() {
 		defer cancel()
@@ -129,12 +132,16 @@ type responseWriter struct {
 	err    error
 	ready  chan struct{}
 
+	gone chan bool // one value when the client is gone
 	pipe *io.PipeWriter
 	buf  *bufio.Writer
 }
 
 func newResponseWriter(head bool, pipe *io.PipeWriter) *responseWriter {
-	w := &responseWriter{header: http.Header{}, noBody: head, ready: make(chan struct{}), pipe: pipe, length: -1}
+	w := &responseWriter{
+		header: http.Header{}, noBody: head, ready: make(chan struct{}), length: -1,
+		gone: make(chan bool, 1), pipe: pipe,
+	}
 	w.buf = bufio.NewWriterSize(startWriter{w}, bufferSize)
 	return w
 }
@@ -196,6 +203,10 @@ func (w *responseWriter) FlushError() error {
 	w.start()
 	return w.buf.Flush()
 }
+
+// CloseNotify implements the deprecated http.CloseNotifier: k8s.io/apiserver passes Flush on through its
+// wrappers only to a writer that has both.
+func (w *responseWriter) CloseNotify() <-chan bool { return w.gone }
 
 // start delivers status and headers. The caller holds the lock.
 func (w *responseWriter) start() {
