@@ -49,6 +49,7 @@ func newRig(t *testing.T, change func(*aggregator.Config)) *rig {
 	if change != nil {
 		change(&config)
 	}
+	r.write("namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: widgets}\n")
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := aggregator.Start(ctx, config)
 	if err != nil {
