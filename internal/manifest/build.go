@@ -151,7 +151,7 @@ func (b *builder) key(n *yaml.Node, path string) (string, bool) {
 // scalar resolves a scalar by the rules that kubectl reads manifests by: YAML 1.1, in which a plain
 // yes or on is a boolean, but a time is a string.
 func (b *builder) scalar(n *yaml.Node, path string) *value {
-	v := &value{kind: kindString, line: n.Line + b.before, scalar: n.Value}
+	v := &value{kind: kindString, line: n.Line + b.before, scalar: n.Value, raw: n.Value}
 	if isTrue, ok := oldBool(n); ok {
 		v.kind, v.scalar = kindBool, isTrue
 		return v

@@ -87,7 +87,7 @@ func (j *jsonReader) next(path string, depth int) (*value, error) {
 	case string:
 		v.kind, v.scalar = kindString, t
 	case bool:
-		v.kind, v.scalar = kindBool, t
+		v.kind, v.scalar, v.raw = kindBool, t, fmt.Sprint(t)
 	case json.Number:
 		return v, j.number(v, t)
 	}
@@ -95,6 +95,7 @@ func (j *jsonReader) next(path string, depth int) (*value, error) {
 }
 
 func (j *jsonReader) number(v *value, n json.Number) error {
+	v.raw = n.String()
 	if i, err := n.Int64(); err == nil {
 		v.kind, v.scalar = kindInt, i
 		return nil

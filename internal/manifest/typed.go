@@ -157,7 +157,7 @@ func (c *typeChecker) scalar(v *value, t reflect.Type, path string, line int) {
 		if v.kind == kindObject || v.kind == kindList {
 			c.is(v, kindString, "a string", path, line)
 		} else if !isString {
-			c.wrong(v, line, path, "wanted a string, found "+v.describe(), fmt.Sprintf("quote it: %q", fmt.Sprint(v.scalar)))
+			c.wrong(v, line, path, "wanted a string, found "+v.describe(), fmt.Sprintf("quote it: %q", v.raw))
 		}
 	case reflect.Bool:
 		if v.kind != kindBool {

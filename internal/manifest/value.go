@@ -22,7 +22,8 @@ const (
 type value struct {
 	kind   kind
 	line   int
-	scalar any // bool, int64, float64 or string
+	scalar any    // bool, int64, float64 or string
+	raw    string // a scalar as it was written, such as yes or 1.0
 	fields []member
 	items  []*value
 	// bad marks what was found wrong: it is left out of what further checks see.
@@ -101,14 +102,9 @@ func (v *value) anyBad() bool {
 func (v *value) describe() string {
 	switch v.kind {
 	case kindBool:
-		b, _ := v.scalar.(bool)
-		return "the boolean " + strconv.FormatBool(b)
-	case kindInt:
-		i, _ := v.scalar.(int64)
-		return "the number " + strconv.FormatInt(i, 10)
-	case kindFloat:
-		f, _ := v.scalar.(float64)
-		return "the number " + strconv.FormatFloat(f, 'g', -1, 64)
+		return "the boolean " + v.raw
+	case kindInt, kindFloat:
+		return "the number " + v.raw
 	case kindString:
 		s, _ := v.scalar.(string)
 		return "the string " + strconv.Quote(shorten(s))
