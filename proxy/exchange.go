@@ -28,11 +28,11 @@ type exchange struct {
 	h      *Handler
 	target *Target
 	user   user.Info
-	first  int             // index of the host whose turn it is
-	ctx    context.Context //nolint:containedctx // an exchange lives no longer than its request
-	body   *clientBody     // nil if the request has none
-	err    error           // what the transport said last, before apimachinery turns it into text
-	host   string          // the host asked last
+	req    *http.Request // to be sent, for the first host
+	first  int           // index of the host whose turn it is
+	body   *clientBody   // nil if the request has none
+	err    error         // what the transport said last, before apimachinery turns it into text
+	host   string        // the host asked last
 }
 
 // proxy passes on a plain request: net/http's ReverseProxy, with apimachinery's proxy transport for
@@ -41,17 +41,17 @@ type exchange struct {
 //
 // apimachinery's UpgradeAwareHandler would do the same around the same two; it is left out because it
 // copies the request's headers twice more and allocates a buffer for every answer.
-func (x *exchange) proxy(w http.ResponseWriter, req *http.Request) {
+func (x *exchange) proxy(w http.ResponseWriter) {
 	reverse := &httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
-		Transport:      &proxyutil.Transport{Scheme: req.URL.Scheme, Host: req.URL.Host, RoundTripper: x},
+		Transport:      &proxyutil.Transport{Scheme: x.req.URL.Scheme, Host: x.req.URL.Host, RoundTripper: x},
 		FlushInterval:  flushInterval,
 		ErrorLog:       x.h.silent,
 		BufferPool:     &x.h.buffers,
 		ModifyResponse: x.modify,
 		ErrorHandler:   x.Error,
 	}
-	reverse.ServeHTTP(w, req)
+	reverse.ServeHTTP(w, x.req)
 }
 
 // rewrite runs after the hop-by-hop headers are gone, so that no client can have an identity header
@@ -94,7 +94,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 		x.failed(err)
-		if !dialFailed(err) || x.ctx.Err() != nil {
+		if !dialFailed(err) || req.Context().Err() != nil {
 			break
 		}
 	}
@@ -119,7 +119,7 @@ func dialFailed(err error) bool {
 // failed notes what the transport said, and reports it if it is the backend's failure.
 func (x *exchange) failed(err error) {
 	x.err = err
-	if errors.Is(x.ctx.Err(), context.Canceled) || x.body != nil && x.body.broken.Load() {
+	if errors.Is(x.req.Context().Err(), context.Canceled) || x.body != nil && x.body.broken.Load() {
 		return // the client went away, or broke off its own request
 	}
 	x.h.report(x.target, err)
@@ -174,7 +174,7 @@ type backendBody struct {
 
 func (b *backendBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader promises a bare io.EOF
+	if err != nil && !errors.Is(err, io.EOF) {
 		b.x.failed(err)
 	}
 	return n, err
@@ -189,7 +189,7 @@ type clientBody struct {
 
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader promises a bare io.EOF
+	if err != nil && !errors.Is(err, io.EOF) {
 		b.broken.Store(true)
 	}
 	return n, err

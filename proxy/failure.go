@@ -17,7 +17,7 @@ import (
 
 // failure is an answer that comes from here and not from the backend.
 type failure struct {
-	code   int
+	code   int32
 	reason metav1.StatusReason
 	// upstream is the kube-aggregator's body.
 	upstream string
@@ -97,7 +97,7 @@ func (x *exchange) failure(err error) failure {
 func (h *Handler) refuse(w http.ResponseWriter, req *http.Request, f failure) {
 	h.answer(w, req, f)
 	if info, ok := genericapirequest.RequestInfoFrom(req.Context()); ok {
-		endpointmetrics.RecordRequestTermination(req, info, "aggregator", f.code)
+		endpointmetrics.RecordRequestTermination(req, info, "aggregator", int(f.code))
 	}
 }
 
@@ -105,15 +105,15 @@ func (h *Handler) answer(w http.ResponseWriter, req *http.Request, f failure) {
 	if h.options.UpstreamErrors {
 		if f.code == http.StatusBadGateway {
 			// Upstream swaps the refused answer for one without a header or a line's end.
-			w.WriteHeader(f.code)
+			w.WriteHeader(int(f.code))
 			_, _ = w.Write([]byte(f.upstream)) // a client that is gone reads no error
 			return
 		}
-		http.Error(w, f.upstream, f.code)
+		http.Error(w, f.upstream, int(f.code))
 		return
 	}
 	responsewriters.ErrorNegotiated(&apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure, Code: int32(f.code), Reason: f.reason, Message: f.message,
+		Status: metav1.StatusFailure, Code: f.code, Reason: f.reason, Message: f.message,
 	}}, statusCodecs, schema.GroupVersion{Version: "v1"}, w, req)
 }
 

@@ -116,12 +116,12 @@ func (h *Handler) Serve(w http.ResponseWriter, req *http.Request, t Target) {
 	h.strip.strip(outgoing.Header)
 	utilflowcontrol.RequestDelegated(req.Context())
 
-	x := &exchange{h: h, target: &t, user: user, first: first, ctx: outgoing.Context()}
+	x := &exchange{h: h, target: &t, user: user, req: outgoing, first: first}
 	if httpstream.IsUpgradeRequest(req) {
-		x.upgrade(w, outgoing)
+		x.upgrade(w)
 		return
 	}
-	x.proxy(w, outgoing)
+	x.proxy(w)
 }
 
 // report tells the owner of the target that its backend failed.

@@ -34,6 +34,10 @@ func hint(err error) string {
 		return "; the backend does not speak TLS on this port: name its secure port"
 	case errors.As(err, &op) && op.Op == "remote error":
 		return "; the backend refused the front-proxy client certificate: it has to trust the front-proxy CA (--requestheader-client-ca-file)"
+	case strings.Contains(err.Error(), "client conn could not be established"):
+		// net/http's HTTP/2 says this when the server hangs up right after the handshake, and drops the
+		// alert that came with it. Under TLS 1.3 that is how a client certificate is refused.
+		return "; the backend hung up after the TLS handshake, most likely because it refused the front-proxy client certificate: it has to trust the front-proxy CA (--requestheader-client-ca-file)"
 	case errors.As(err, &op) && op.Op == "dial":
 		return "; is it running?"
 	case errors.Is(err, context.DeadlineExceeded):

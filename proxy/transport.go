@@ -125,7 +125,7 @@ type Transport struct {
 	upgrade          *tls.Config
 	handshakeTimeout time.Duration
 
-	turn     atomic.Uint32
+	turn     atomic.Int64
 	mu       sync.Mutex // guards what follows, never held over I/O
 	inFlight int
 	closed   bool
@@ -260,7 +260,7 @@ func (t *Transport) next(n int) int {
 	if n < 2 {
 		return 0
 	}
-	return int((t.turn.Add(1) - 1) % uint32(n))
+	return int((t.turn.Add(1) - 1) % int64(n))
 }
 
 func (t *Transport) begin() {

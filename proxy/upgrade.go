@@ -13,7 +13,8 @@ import (
 
 // upgrade passes on a request that asks for SPDY or WebSocket: apimachinery's UpgradeAwareHandler over
 // a connection of its own, with the pool's TLS settings and the same identity headers.
-func (x *exchange) upgrade(w http.ResponseWriter, req *http.Request) {
+func (x *exchange) upgrade(w http.ResponseWriter) {
+	req := x.req
 	setIdentity(req.Header, x.user)
 	conn, err := x.dial(req.Context())
 	if err != nil {
