@@ -87,13 +87,11 @@ func mustRelabel(tb testing.TB, s storage.Interface, namespace, name, n string) 
 	return out
 }
 
-func mustDelete(tb testing.TB, s storage.Interface, namespace, name string) *example.Pod {
+func mustDelete(tb testing.TB, s storage.Interface, namespace, name string) {
 	tb.Helper()
-	out := &example.Pod{}
-	if err := s.Delete(tb.Context(), podKey(namespace, name), out, nil, storage.ValidateAllObjectFunc, nil, storage.DeleteOptions{}); err != nil {
+	if err := s.Delete(tb.Context(), podKey(namespace, name), &example.Pod{}, nil, storage.ValidateAllObjectFunc, nil, storage.DeleteOptions{}); err != nil {
 		tb.Fatal(err)
 	}
-	return out
 }
 
 // mustWatch watches all pods below key.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,10 +16,10 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 )
 
-func getPod(t *testing.T, s storage.Interface, namespace, name string) *example.Pod {
+func getPod(t *testing.T, s storage.Interface, name string) *example.Pod {
 	t.Helper()
 	out := &example.Pod{}
-	if err := s.Get(t.Context(), podKey(namespace, name), storage.GetOptions{}, out); err != nil {
+	if err := s.Get(t.Context(), podKey("ns", name), storage.GetOptions{}, out); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -52,7 +51,7 @@ func TestCallersCannotChangeWhatIsStored(t *testing.T) {
 	spoiled := mustCreate(t, s, in)
 	want := spoiled.DeepCopy()
 	w := mustWatch(t, s, "/pods", storage.ListOptions{ResourceVersion: "1"})
-	for _, p := range []*example.Pod{in, spoiled, getPod(t, s, "ns", "a"), &listPods(t, s, storage.ListOptions{}).Items[0]} {
+	for _, p := range []*example.Pod{in, spoiled, getPod(t, s, "a"), &listPods(t, s, storage.ListOptions{}).Items[0]} {
 		spoil(p)
 	}
 	event := <-w.ResultChan()
@@ -65,7 +64,7 @@ func TestCallersCannotChangeWhatIsStored(t *testing.T) {
 	if err == nil {
 		t.Fatal("the update was meant to fail")
 	}
-	if diff := cmp.Diff(want, getPod(t, s, "ns", "a")); diff != "" {
+	if diff := cmp.Diff(want, getPod(t, s, "a")); diff != "" {
 		t.Errorf("stored object (-want +got):\n%s", diff)
 	}
 }
@@ -80,7 +79,7 @@ func TestObjectsGoThroughTheCodec(t *testing.T) {
 	if got := out.CreationTimestamp.Nanosecond(); got != 0 {
 		t.Errorf("the creation time has %d ns, want whole seconds", got)
 	}
-	if diff := cmp.Diff(out, getPod(t, s, "ns", "a")); diff != "" {
+	if diff := cmp.Diff(out, getPod(t, s, "a")); diff != "" {
 		t.Errorf("read back (-created +got):\n%s", diff)
 	}
 }
@@ -243,7 +242,7 @@ func TestConcurrentWriters(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if got := getPod(t, s, "ns", "a").Generation; got != writers*each {
+	if got := getPod(t, s, "a").Generation; got != writers*each {
 		t.Errorf("%d updates arrived, want %d", got, writers*each)
 	}
 }

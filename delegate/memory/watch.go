@@ -192,6 +192,7 @@ func (w *watcher) follow(ctx context.Context) error {
 		if err := w.deliver(ctx, page); err != nil {
 			return err
 		}
+		clear(page.events)                      // a watch that waits must not keep old events from being collected
 		if due && w.revision <= page.revision { // never ahead of the database
 			due = false
 			if err := w.sendBookmark(ctx, false); err != nil {

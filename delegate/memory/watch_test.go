@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -217,7 +216,7 @@ func TestTimeToLive(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(5 * time.Second) // of the bubble's clock
+		<-time.After(5 * time.Second) // of the bubble's clock
 		for name, ttl := range map[string]*uint64{"renewed": ptr.To(uint64(20)), "kept": nil} {
 			err := s.GuaranteedUpdate(t.Context(), podKey("ns", name), &example.Pod{}, false, nil,
 				func(obj runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
@@ -239,7 +238,7 @@ func TestTimeToLive(t *testing.T) {
 		if got := len(s.table.timers); got != 0 {
 			t.Errorf("%d timers are left", got)
 		}
-		if got := getPod(t, s, "ns", "kept").Name; got != "kept" {
+		if got := getPod(t, s, "kept").Name; got != "kept" {
 			t.Errorf("got %q", got)
 		}
 	})
