@@ -2,6 +2,8 @@ package openapimerge
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
@@ -91,7 +93,7 @@ type match struct {
 func (s *source) mergeDefinitions() error {
 	var same, reused []match
 	for id, kept := range s.kept {
-		if !kept {
+		if !kept || s.doc.settled[id] {
 			continue
 		}
 		have := s.definitions[s.doc.names[id]]
@@ -111,7 +113,9 @@ func (s *source) mergeDefinitions() error {
 			return err
 		}
 		s.tellShared(m)
+		s.doc.settled[m.id] = m.have.unchanged(s.doc, m.id) && (m.have.gvks.entries != nil || !m.have.gvks.found)
 	}
+	s.tellMisreferring()
 	for _, m := range reused {
 		// A definition that the document itself calls by the new name stands for both; upstream takes one
 		// of the two by the order of a map.
@@ -162,11 +166,10 @@ func numberedName(name string, number int) string { return fmt.Sprintf("%s_v%d",
 
 // unite adds the group-version-kinds of a definition to those of the one that it is shared with.
 func (s *source) unite(m match) error {
-	// A definition that met itself has nothing to add, once its list is known to be one.
-	if m.have.unchanged(s.doc, m.id) && m.have.gvks.entries != nil {
+	added, err := m.have.gvks.unite(&s.doc.definitions[m.id])
+	if err == nil && len(added) == 0 {
 		return nil
 	}
-	added, err := m.have.gvks.unite(&s.doc.definitions[m.id])
 	d := Decision{Subject: Subject{KindDefinition, m.have.name}, Rule: RuleDefinitionGVKsUnited,
 		Winner: m.have.owner.party(), Losers: []Party{s.input.party()}}
 	if err != nil {
@@ -178,9 +181,6 @@ func (s *source) unite(m match) error {
 		if err != nil {
 			return fmt.Errorf("definition %s, shared with %s: %w", m.have.name, m.have.owner.APIService, err)
 		}
-		return nil
-	}
-	if len(added) == 0 {
 		return nil
 	}
 	d.Outcome = "shared; added to its group-version-kinds: " + listed(added)
@@ -239,10 +239,29 @@ func (s *source) touched(nodes []int) bool {
 	return false
 }
 
+// diffKey names a pair of definitions by the one that keeps the name and the fingerprint of the other.
 type diffKey struct {
 	have *definition
+	hash uint64
+}
+
+// knownDiff is a diff with what it was made of, for fingerprints may collide.
+type knownDiff struct {
 	doc  *document
 	id   int
+	diff string
+}
+
+// diff tells a definition of the document from the result's of that name. A hundred backends built from
+// the same sources have the same difference, and writing it down is the dearest step of a merge.
+func (s *source) diff(id int, have *definition) string {
+	key := diffKey{have, s.doc.hash(id)}
+	if known, ok := s.diffs[key]; ok && (known.doc == s.doc && known.id == id || equalButGVKs(&known.doc.definitions[known.id], &s.doc.definitions[id])) {
+		return known.diff
+	}
+	diff := difference(have.schema, &s.doc.definitions[id], gvkKey)
+	s.diffs[key] = knownDiff{s.doc, id, diff}
+	return diff
 }
 
 func (s *source) tellRenamed(id int, have *definition, name string, rule Rule, quirk string) {
@@ -252,31 +271,33 @@ func (s *source) tellRenamed(id int, have *definition, name string, rule Rule, q
 	if rule == RuleDefinitionRenameReused {
 		d.Outcome = fmt.Sprintf("%s keeps the name; the later document's equals %s and becomes that", have.owner.Backend, name)
 	}
-	key := diffKey{have, s.doc, id}
-	diff, ok := s.diffs[key]
-	if !ok {
-		diff = difference(have.schema, &s.doc.definitions[id], gvkKey)
-		s.diffs[key] = diff
+	if added, isNew := s.journal.add(d); isNew {
+		added.Diff = s.diff(id, have)
 	}
-	d.Diff = diff
-	s.journal.add(d)
 }
 
-// tellShared tells of definitions that another document brought as well, and of what goes wrong with that.
+// tellShared tells of definitions that another document brought as well.
 func (s *source) tellShared(m match) {
-	if m.have.owner.V2 != s.input.V2 && !s.doc.counted[m.id] {
-		s.doc.counted[m.id] = true
-		s.journal.add(Decision{Subject: Subject{KindBackend, s.input.Backend}, Rule: RuleDefinitionShared, Losers: []Party{{Backend: s.input.Backend}},
-			Count: 1, Outcome: "definitions equal earlier documents' and are shared with them"})
+	if m.have.owner.V2 == s.input.V2 || s.doc.counted[m.id] {
+		return
 	}
-	for _, node := range s.doc.refs[m.id] {
-		name := s.renames[node]
-		if name == "" || node >= len(s.doc.names) {
-			continue
+	s.doc.counted[m.id] = true
+	s.journal.add(Decision{Subject: Subject{KindBackend, s.input.Backend}, Rule: RuleDefinitionShared, Losers: []Party{{Backend: s.input.Backend}},
+		Count: 1, Outcome: "definitions equal earlier documents' and are shared with them"})
+}
+
+// tellMisreferring tells of shared definitions that refer to one which had to be renamed.
+func (s *source) tellMisreferring() {
+	for _, node := range slices.Sorted(maps.Keys(s.renames)) {
+		for _, id := range s.doc.referrers(node) {
+			have := s.definitions[s.doc.names[id]]
+			if !s.kept[id] || s.renames[id] != "" || have == nil {
+				continue
+			}
+			s.journal.add(Decision{Subject: Subject{KindDefinition, have.name}, Rule: RuleDefinitionMisreferring, Quirk: QuirkComparedAsWritten,
+				Winner: have.owner.party(), Losers: []Party{s.input.party()},
+				Outcome: fmt.Sprintf("shared as it is the same as written, but its %s is the earlier document's and not this one's, which became %s",
+					s.doc.names[node], s.renames[node])})
 		}
-		target := s.doc.names[node]
-		s.journal.add(Decision{Subject: Subject{KindDefinition, m.have.name}, Rule: RuleDefinitionMisreferring, Quirk: QuirkComparedAsWritten,
-			Winner: m.have.owner.party(), Losers: []Party{s.input.party()},
-			Outcome: fmt.Sprintf("shared as it is the same as written, but its %s is the earlier document's and not this one's, which became %s", target, name)})
 	}
 }

@@ -43,13 +43,15 @@ type document struct {
 
 	// used are the nodes that any path leads to.
 	used []bool
+	// backRefs are the definitions that refer to a node directly; nil until they are needed.
+	backRefs [][]int
 	// hashes are fingerprints of the definitions; 0 is not worked out yet.
 	hashes []uint64
 
-	// taken are the paths that some input of the document kept, and counted the definitions that were said
-	// to be shared with another document.
-	taken   []bool
-	counted []bool
+	// taken are the paths that some input of the document kept, counted the definitions that were said to be
+	// shared with another document, and settled those that the result has as they are: further inputs of
+	// the document change nothing about them.
+	taken, counted, settled []bool
 }
 
 func newDocument(swagger *spec.Swagger, backend string) *document {
@@ -61,7 +63,8 @@ func newDocument(swagger *spec.Swagger, backend string) *document {
 	d.definitions = make([]spec.Schema, len(d.names))
 	d.parameters = make([]spec.Parameter, len(d.paramNames))
 	d.refs = make([][]int, len(d.names)+len(d.paramNames))
-	d.hashes, d.counted = make([]uint64, len(d.names)), make([]bool, len(d.names))
+	d.hashes = make([]uint64, len(d.names))
+	d.counted, d.settled = make([]bool, len(d.names)), make([]bool, len(d.names))
 	c := &collector{doc: d}
 	for i, name := range d.names {
 		d.definitions[i] = swagger.Definitions[name]
@@ -125,6 +128,19 @@ func (d *document) reach(paths []int) []bool {
 		visit(d.refs[node])
 	}
 	return marked
+}
+
+// referrers are the definitions that refer to a node directly.
+func (d *document) referrers(node int) []int {
+	if d.backRefs == nil {
+		d.backRefs = make([][]int, len(d.refs))
+		for id := range d.names {
+			for _, to := range d.refs[id] {
+				d.backRefs[to] = append(d.backRefs[to], id)
+			}
+		}
+	}
+	return d.backRefs[node]
 }
 
 // hash is a fingerprint of a definition: equal definitions have equal ones.

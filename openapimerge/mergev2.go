@@ -36,7 +36,7 @@ type merger2 struct {
 	definitions map[string]*definition
 	chains      map[string]*chain
 	parameters  map[string]*parameter
-	diffs       map[diffKey]string
+	diffs       map[diffKey]knownDiff
 }
 
 // pathEntry is a path of the result.
@@ -56,7 +56,7 @@ func MergeV2(in []Input, q Quirks) (V2Result, error) {
 	m := &merger2{
 		quirks: q, journal: newJournal(), docs: map[*spec.Swagger]*document{},
 		paths: map[string]pathEntry{}, definitions: map[string]*definition{}, chains: map[string]*chain{},
-		parameters: map[string]*parameter{}, diffs: map[diffKey]string{}, etags: []string{},
+		parameters: map[string]*parameter{}, diffs: map[diffKey]knownDiff{}, etags: []string{},
 	}
 	order := sorted(in, q)
 	m.tellVersionOrder(order)

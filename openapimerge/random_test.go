@@ -3,6 +3,7 @@ package openapimerge
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,9 +25,50 @@ func randomRef(t *rapid.T, label string) object {
 	return object{"$ref": "#/definitions/" + rapid.SampledFrom(definitionNames).Draw(t, label)}
 }
 
-// randomDefinition draws a definition that often equals another document's of the same name.
+// often is true in most draws; rapid likes small numbers.
+func often(t *rapid.T, label string) bool { return rapid.IntRange(0, 5).Draw(t, label) < 5 }
+
+// pool has a few variants of everything that has a name, so that documents drawn from it often agree.
+type pool struct {
+	definitions, parameters map[string][]object
+}
+
+const variants = 2
+
+func randomPool(t *rapid.T) pool {
+	p := pool{map[string][]object{}, map[string][]object{}}
+	for range variants {
+		for _, name := range definitionNames {
+			p.definitions[name] = append(p.definitions[name], randomDefinition(t, name))
+		}
+		for _, name := range parameterNames {
+			p.parameters[name] = append(p.parameters[name], randomParameter(t, name))
+		}
+	}
+	return p
+}
+
+// pick draws a variant; definitions get group-version-kinds of their own.
+func pick(t *rapid.T, choices []object, name string) object {
+	out := maps.Clone(rapid.SampledFrom(choices).Draw(t, "variant"))
+	if out["type"] == "object" && rapid.Bool().Draw(t, "has GVKs") {
+		gvks := []any{}
+		for range rapid.IntRange(1, 3).Draw(t, "GVKs") {
+			gvks = append(gvks, object{
+				"group": rapid.SampledFrom(groupNames).Draw(t, "group"), "kind": name,
+				"version": rapid.SampledFrom(versionNames).Draw(t, "version"),
+			})
+		}
+		out[gvkKey] = gvks
+		if rapid.IntRange(0, 30).Draw(t, "broken GVKs") == 30 {
+			out[gvkKey] = object{"kind": name}
+		}
+	}
+	return out
+}
+
 func randomDefinition(t *rapid.T, name string) object {
-	def := object{"type": "object", "description": name + rapid.SampledFrom([]string{"", "", " other"}).Draw(t, "description")}
+	def := object{"type": "object", "description": name + rapid.SampledFrom([]string{"", " other"}).Draw(t, "description")}
 	properties := object{}
 	for i := range rapid.IntRange(0, 2).Draw(t, "properties") {
 		key := fmt.Sprintf("f%d", i)
@@ -51,16 +93,6 @@ func randomDefinition(t *rapid.T, name string) object {
 	// Never the group-version-kinds alone: upstream writes into a nil map when the earlier definition has
 	// no extension at all.
 	def["x-note"] = "n"
-	if rapid.Bool().Draw(t, "has GVKs") {
-		gvks := []any{}
-		for range rapid.IntRange(1, 3).Draw(t, "GVKs") {
-			gvks = append(gvks, object{
-				"group": rapid.SampledFrom(groupNames).Draw(t, "group"), "kind": name,
-				"version": rapid.SampledFrom(versionNames).Draw(t, "version"),
-			})
-		}
-		def[gvkKey] = gvks
-	}
 	return def
 }
 
@@ -94,14 +126,14 @@ func randomOperation(t *rapid.T) object {
 	return op
 }
 
-func randomDocument(t *rapid.T) object {
+func randomDocument(t *rapid.T, p pool) object {
 	doc := object{"swagger": "2.0", "info": object{"title": rapid.SampledFrom([]string{"x", "y"}).Draw(t, "title"), "version": "1"}}
 	paths := object{}
 	for _, path := range []string{
 		"/version", "/apis/", "/apis/one.example/v1/", "/apis/one.example/v1/as", "/apis/one.example/v1/cs/{name}",
 		"/apis/one.example/v2/as", "/apis/two.example/v1/bs", "/apis/two.example/v2/bs",
 	} {
-		if rapid.IntRange(0, 2).Draw(t, path) > 0 {
+		if often(t, path) {
 			item := object{"get": randomOperation(t)}
 			if rapid.Bool().Draw(t, "post") {
 				item["post"] = randomOperation(t)
@@ -110,18 +142,18 @@ func randomDocument(t *rapid.T) object {
 			paths[path] = item
 		}
 	}
-	if rapid.IntRange(0, 9).Draw(t, "has paths") > 0 {
+	if rapid.IntRange(0, 20).Draw(t, "has paths") < 20 {
 		doc["paths"] = paths
 	}
 	definitions, parameters := object{}, object{}
 	for _, name := range definitionNames {
-		if rapid.IntRange(0, 3).Draw(t, "has "+name) > 0 {
-			definitions[name] = randomDefinition(t, name)
+		if often(t, "has "+name) {
+			definitions[name] = pick(t, p.definitions[name], name)
 		}
 	}
 	for _, name := range parameterNames {
-		if rapid.IntRange(0, 3).Draw(t, "has "+name) > 0 {
-			parameters[name] = randomParameter(t, name)
+		if often(t, "has "+name) {
+			parameters[name] = pick(t, p.parameters[name], name)
 		}
 	}
 	doc["definitions"], doc["parameters"] = definitions, parameters
@@ -130,17 +162,18 @@ func randomDocument(t *rapid.T) object {
 
 // randomInputs draws up to six APIServices and two local APIs on up to four documents.
 func randomInputs(t *rapid.T) []Input {
-	backends := make([]Input, rapid.IntRange(1, 4).Draw(t, "backends"))
+	p := randomPool(t)
+	backends := make([]Input, rapid.IntRange(2, 4).Draw(t, "backends"))
 	for i := range backends {
 		backends[i].Backend = fmt.Sprintf("ns/backend%d:443", i)
-		data, err := json.Marshal(randomDocument(t))
+		data, err := json.Marshal(randomDocument(t, p))
 		if err != nil {
 			t.Fatal(err)
 		}
-		switch rapid.IntRange(0, 9).Draw(t, "has v2") {
-		case 0:
+		switch rapid.IntRange(0, 19).Draw(t, "has v2") {
+		case 19:
 			backends[i].V2Failure = "connection refused"
-		case 1:
+		case 18:
 		default:
 			if backends[i].V2, err = DecodeV2(data); err != nil {
 				t.Fatal(err)
@@ -164,7 +197,7 @@ func randomInputs(t *rapid.T) []Input {
 	}
 	for _, group := range groupNames {
 		for _, version := range versionNames {
-			if !rapid.Bool().Draw(t, version+"."+group) {
+			if !often(t, version+"."+group) {
 				continue
 			}
 			input := rapid.SampledFrom(backends).Draw(t, "backend")
