@@ -44,9 +44,14 @@ func (p *places) trace(name string) {
 	}
 	volume := filepath.VolumeName(absolute)
 	root := volume + string(filepath.Separator)
-	steps := stepsOf(strings.TrimPrefix(absolute, root), false)
+	steps := stepsOf(strings.TrimPrefix(absolute, root))
 	if !filepath.IsAbs(name) {
-		own := len(strings.Split(name, string(filepath.Separator)))
+		own := 0
+		for _, s := range stepsOf(name) {
+			if s.name != ".." {
+				own++
+			}
+		}
 		for i := max(0, len(steps)-own); i < len(steps); i++ {
 			steps[i].watched = true
 		}
@@ -79,18 +84,18 @@ func (p *places) trace(name string) {
 		}
 		if filepath.IsAbs(target) {
 			at = root
-			target = strings.TrimPrefix(filepath.Clean(target), root)
+			target = strings.TrimPrefix(target, root)
 		}
-		steps = append(stepsOf(target, false), steps...)
+		steps = append(stepsOf(target), steps...)
 	}
 }
 
 // stepsOf splits a relative name. Its ".." are kept: after a link they lead elsewhere than back.
-func stepsOf(name string, watched bool) []step {
+func stepsOf(name string) []step {
 	var steps []step
 	for part := range strings.SplitSeq(filepath.ToSlash(name), "/") {
 		if part != "" && part != "." {
-			steps = append(steps, step{part, watched})
+			steps = append(steps, step{name: part})
 		}
 	}
 	return steps

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -135,18 +136,12 @@ func (c *typeChecker) bytes(v *value, path string, line int) {
 		c.wrong(v, line, path, "PEM text that is not base64-encoded", "write the PEM file's base64, as made by: base64 -w0 FILE")
 		return
 	}
-	if at, err := base64Error(s); err != nil {
-		c.wrong(v, line, path, fmt.Sprintf("no base64: %v at character %d", err, at), "write the file's base64 on one line, as made by: base64 -w0 FILE")
+	// As encoding/json does, this skips line breaks.
+	var corrupt base64.CorruptInputError
+	if _, err := base64.StdEncoding.DecodeString(s); errors.As(err, &corrupt) {
+		c.wrong(v, line, path, fmt.Sprintf("no base64: illegal data at character %d", int64(corrupt)+1),
+			"write the file's base64 on one line, as made by: base64 -w0 FILE")
 	}
-}
-
-// base64Error decodes as encoding/json does, which skips line breaks, and tells where it went wrong.
-func base64Error(s string) (at int64, err error) {
-	_, err = base64.StdEncoding.DecodeString(s)
-	if corrupt, ok := err.(base64.CorruptInputError); ok { //nolint:errorlint // the decoder returns it bare
-		return int64(corrupt) + 1, fmt.Errorf("illegal data")
-	}
-	return 0, err
 }
 
 // scalar checks strings, numbers and booleans.

@@ -45,7 +45,6 @@ func (v validator) addAll(errs field.ErrorList, mend func(*field.Error) string) 
 
 // generalMend is what can be said of any field.
 func generalMend(e *field.Error) string {
-	//exhaustive:ignore // the rest have a value that is wrong
 	switch e.Type {
 	case field.ErrorTypeRequired:
 		return "write it"
