@@ -1,0 +1,199 @@
+package openapimerge
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	openapi_v2 "github.com/google/gnostic-models/openapiv2"
+	openapi_v3 "github.com/google/gnostic-models/openapiv3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"k8s.io/kube-openapi/pkg/handler"
+	"k8s.io/kube-openapi/pkg/handler3"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+)
+
+// served asks a handler and returns what it answers.
+func served(t *testing.T, mux http.Handler, path, accept string) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+	req.Header.Set("Accept", accept)
+	recorder := httptest.NewRecorder()
+	mux.ServeHTTP(recorder, req)
+	if recorder.Code != http.StatusOK {
+		t.Fatalf("GET %s: %d %s", path, recorder.Code, recorder.Body)
+	}
+	return recorder
+}
+
+// prefixMux is what kube-openapi registers on.
+type prefixMux struct{ *http.ServeMux }
+
+func (m prefixMux) HandlePrefix(path string, h http.Handler) { m.Handle(path, h) }
+
+func escaped(t *testing.T) *spec.Swagger {
+	t.Helper()
+	doc, err := DecodeV2([]byte(`{"swagger":"2.0","info":{"title":"<a> & b","version":"1"},
+		"paths":{"/apis/a.example/v1/x":{"get":{"produces":["application/json"],"responses":{"200":{"description":"OK","schema":{"$ref":"#/definitions/X"}}}}}},
+		"definitions":{"X":{"type":"object","default":{},"description":"a < b","properties":{"y":{"type":"string","default":""}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// The v2 forms and their hash are byte by byte those of kube-openapi's handler.
+func TestV2IsEncodedAsByKubeOpenAPI(t *testing.T) {
+	t.Parallel()
+	doc := escaped(t)
+	mux := prefixMux{http.NewServeMux()}
+	handler.NewOpenAPIService(doc).RegisterOpenAPIVersionedService("/openapi/v2", mux)
+
+	want := served(t, mux, "/openapi/v2", MediaTypeJSON)
+	got := encodeV2(t, doc)
+	if diff := cmp.Diff(want.Body.String(), string(got)); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if etag := `"` + Hash(got) + `"`; want.Header().Get("ETag") != etag {
+		t.Errorf("ETag %s, want %s", etag, want.Header().Get("ETag"))
+	}
+	pb, err := EncodeV2Protobuf(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wantDoc, gotDoc openapi_v2.Document
+	if err := proto.Unmarshal(served(t, mux, "/openapi/v2", MediaTypeV2Protobuf).Body.Bytes(), &wantDoc); err != nil {
+		t.Fatal(err)
+	}
+	if err := proto.Unmarshal(pb, &gotDoc); err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(&wantDoc, &gotDoc) {
+		t.Error("protobuf differs from the handler's")
+	}
+}
+
+// The index entry, JSON, hash and protobuf of a converted document are those of kube-openapi's handler3.
+func TestConvertedV3IsServedAsByKubeOpenAPI(t *testing.T) {
+	t.Parallel()
+	in := []Input{{APIService: "v1.a.example", Group: "a.example", Version: "v1", Backend: "ns/a:443", V2: escaped(t)}}
+	result := MergeV3(in, UpstreamQuirks())
+	const key = "apis/a.example/v1"
+	service := handler3.NewOpenAPIService()
+	service.UpdateGroupVersion(key, result.Converted[key])
+	mux := prefixMux{http.NewServeMux()}
+	if err := service.RegisterOpenAPIV3VersionedService("/openapi/v3", mux); err != nil {
+		t.Fatal(err)
+	}
+	index, err := EncodeV3Index(result.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(served(t, mux, "/openapi/v3", MediaTypeJSON).Body.String(), string(index)); diff != "" {
+		t.Errorf("index (-want +got):\n%s", diff)
+	}
+	decoded, err := DecodeV3Index(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(result.Index, decoded); diff != "" {
+		t.Errorf("index decoded (-want +got):\n%s", diff)
+	}
+	url := result.Index.Paths[key].ServerRelativeURL
+	want := served(t, mux, url, MediaTypeJSON)
+	if diff := cmp.Diff(want.Body.String(), string(result.Conversions[key].JSON)); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if !strings.HasSuffix(url, "?hash="+result.Conversions[key].Hash) {
+		t.Errorf("url %s does not carry hash %s", url, result.Conversions[key].Hash)
+	}
+	pb, err := EncodeV3Protobuf(result.Conversions[key].JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wantDoc, gotDoc openapi_v3.Document
+	if err := proto.Unmarshal(served(t, mux, url, MediaTypeV3Protobuf).Body.Bytes(), &wantDoc); err != nil {
+		t.Fatal(err)
+	}
+	if err := proto.Unmarshal(pb, &gotDoc); err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(&wantDoc, &gotDoc) {
+		t.Error("protobuf differs from the handler's")
+	}
+}
+
+func TestDecodeErrorsNameWhatFailed(t *testing.T) {
+	t.Parallel()
+	if _, err := DecodeV2([]byte("<html>")); err == nil || !strings.HasPrefix(err.Error(), "decode OpenAPI v2 document of 6 bytes: ") {
+		t.Errorf("DecodeV2: %v", err)
+	}
+	if _, err := DecodeV3Index([]byte("<html>")); err == nil || !strings.HasPrefix(err.Error(), "decode OpenAPI v3 index of 6 bytes: ") {
+		t.Errorf("DecodeV3Index: %v", err)
+	}
+	if _, err := EncodeV2Protobuf([]byte(`{"swagger": 3}`)); err == nil {
+		t.Error("EncodeV2Protobuf takes what is no document")
+	}
+	if _, err := EncodeV3Protobuf([]byte(`[]`)); err == nil {
+		t.Error("EncodeV3Protobuf takes what is no document")
+	}
+}
+
+// A conversion that the caller kept spares another one, unless it is of another document.
+func TestMergeV3TakesTheCallersConversion(t *testing.T) {
+	t.Parallel()
+	doc := escaped(t)
+	kept, err := Convert(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := Input{APIService: "v1.a.example", Group: "a.example", Version: "v1", V2: doc, Conversion: kept}
+	if got := MergeV3([]Input{in}, UpstreamQuirks()).Conversions["apis/a.example/v1"]; got != kept {
+		t.Error("the caller's conversion was not taken")
+	}
+	in.V2 = clone(t, doc)
+	if got := MergeV3([]Input{in}, UpstreamQuirks()).Conversions["apis/a.example/v1"]; got == kept {
+		t.Error("a conversion of another document was taken")
+	}
+}
+
+// A shared parameter that refers to itself sends kube-openapi's filter into endless recursion.
+func TestSelfReferringParameterEnds(t *testing.T) {
+	t.Parallel()
+	doc, err := DecodeV2([]byte(`{"swagger":"2.0","info":{"title":"a","version":"1"},"parameters":{"p":{"$ref":"#/parameters/p"}},
+		"paths":{"/apis/a.example/v1/x":{"parameters":[{"$ref":"#/parameters/p"}]}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []Input{{APIService: "v1.a.example", Group: "a.example", Version: "v1", V2: doc}}
+	for _, quirks := range []Quirks{UpstreamQuirks(), {}} {
+		result, err := MergeV2(in, quirks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(parsed(t, doc), parsed(t, result.Document)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		MergeV3(in, quirks)
+	}
+}
+
+// Decisions are read by programs: their keys are part of the API.
+func TestDecisionJSON(t *testing.T) {
+	t.Parallel()
+	data, err := json.Marshal(Decision{
+		Subject: Subject{Kind: KindPath, Name: "/x"}, Rule: RulePathConflict, Outcome: "o", Winner: Party{APIService: "a", Backend: "b"},
+		Losers: []Party{{APIService: "c"}}, Count: 1, Upstream: "u", Quirk: "q", Diff: "d",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"subject":{"kind":"path","name":"/x"},"rule":"path-conflict","outcome":"o","winner":{"apiService":"a","backend":"b"},` +
+		`"losers":[{"apiService":"c"}],"count":1,"upstream":"u","quirk":"q","diff":"d"}`
+	if diff := cmp.Diff(want, string(data)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
