@@ -202,7 +202,7 @@ func (a *Aggregator) startServing(ctx context.Context) error {
 	if err := a.state.WriteKubeconfigs(a.url); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	a.auth.run(ctx, listenerFunc(func() { a.republishAuthentication(ctx) }))
+	a.auth.listen(listenerFunc(func() { a.republishAuthentication(ctx) }))
 	codecs := delegate.Codecs
 	h := chain{
 		authentication: a.auth, authorizer: a.authorizer(), codecs: codecs,

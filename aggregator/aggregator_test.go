@@ -15,6 +15,7 @@ import (
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
@@ -242,8 +243,10 @@ func TestAuthentication(t *testing.T) {
 	r, _ := served(t, func(c *aggregator.Config) { c.TokenAuthFile = tokens })
 	ask := func(path, token string) answer {
 		t.Helper()
-		transport := r.client.Transport.(*http.Transport).Clone()
-		transport.TLSClientConfig.Certificates, transport.TLSClientConfig.GetClientCertificate = nil, nil
+		stranger, err := rest.HTTPClientFor(rest.AnonymousClientConfig(r.admin))
+		if err != nil {
+			t.Fatal(err)
+		}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.aggregator.URL()+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
@@ -251,7 +254,7 @@ func TestAuthentication(t *testing.T) {
 		if token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
-		return r.do(&http.Client{Transport: transport}, req)
+		return r.do(stranger, req)
 	}
 	if got := ask("/apis", ""); got.status != http.StatusUnauthorized || !strings.Contains(got.body, `"Unauthorized"`) {
 		t.Errorf("a stranger got %v", got)

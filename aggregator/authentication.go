@@ -41,7 +41,6 @@ type authentication struct {
 	// users and proxies are the two parts of clientCA.
 	users, proxies dynamiccertificates.CAContentProvider
 	config         RequestHeader
-	runners        []dynamiccertificates.ControllerRunner
 }
 
 func newAuthentication(c *Config, state *pki.State) (*authentication, error) {
@@ -92,7 +91,6 @@ func (a *authentication) caFile(purpose, file string) (dynamiccertificates.CACon
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: name a PEM file with at least one CA certificate", purpose, err)
 	}
-	a.runners = append(a.runners, ca)
 	return ca, nil
 }
 
@@ -145,13 +143,11 @@ func jsonList(values []string) string {
 	return string(data)
 }
 
-// run follows changes of the CA files until ctx ends; listener is told of each.
-func (a *authentication) run(ctx context.Context, listener dynamiccertificates.Listener) {
+// listen makes listener be told of each change of a CA file. The files are
+// followed by whoever serves with clientCA.
+func (a *authentication) listen(listener dynamiccertificates.Listener) {
 	a.users.AddListener(listener)
 	a.proxies.AddListener(listener)
-	for _, r := range a.runners {
-		go r.Run(ctx, 1)
-	}
 }
 
 // tokens authenticates by a token file, and is given the newest content when

@@ -27,6 +27,7 @@ type backend struct {
 	lastProbe     *atomic.Int64
 	nextHost      atomic.Uint32
 	probeNow      chan struct{}
+	connLost      chan struct{}
 	fetchNow      chan struct{}
 	stop          context.CancelFunc
 	done          sync.WaitGroup
@@ -41,21 +42,30 @@ type report struct {
 	documents *documents
 }
 
-// startBackend starts a backend's goroutines. They end with ctx, or when close
-// is called.
-func startBackend(ctx context.Context, spec backendSpec, t *proxy.Transport, transportErr error, p pace, send func(report)) *backend {
-	ctx, stop := context.WithCancel(ctx)
+// newBackend makes a backend that does nothing yet.
+func newBackend(spec backendSpec, p pace, send func(report)) *backend {
 	b := &backend{
-		spec: spec, transport: t, transportErr: transportErr, pace: p, report: send,
+		spec: spec, pace: p, report: send,
 		lastProbe: &atomic.Int64{},
 		probeNow:  make(chan struct{}, 1),
+		connLost:  make(chan struct{}, 1),
 		fetchNow:  make(chan struct{}, 1),
-		stop:      stop,
 	}
 	b.groupVersions.Store(&spec.groupVersions)
+	return b
+}
+
+// start makes the connection pool and starts the goroutines. They end with ctx,
+// or when close is called.
+func (b *backend) start(ctx context.Context, t trust) {
+	query := proxy.Query{Namespace: b.spec.key.namespace, Name: b.spec.key.name, Port: b.spec.key.port}
+	b.transport, b.transportErr = proxy.NewTransport(proxy.TLS{
+		ServerName: query.ServerName(), CABundle: b.spec.caBundle, InsecureSkipVerify: b.spec.insecure,
+		ExtraRoots: t.roots, ClientCert: t.clientCert, ClientKey: t.clientKey,
+	}, proxy.TransportOptions{Dial: dialWatched(func() { poke(b.connLost) })})
+	ctx, b.stop = context.WithCancel(ctx)
 	b.done.Go(func() { b.probeLoop(ctx) })
 	b.done.Go(func() { b.fetchLoop(ctx) })
-	return b
 }
 
 // close ends the goroutines without waiting for them, and drops the
@@ -102,20 +112,27 @@ func (b *backend) unreachable() string {
 }
 
 // probeLoop asks for each group-version in turn, for all of them at once when
-// one of them changed, and tells the fetch loop when the backend has come back.
+// one of them changed or the backend ended a connection, and tells the fetch
+// loop when the backend has come back.
 func (b *backend) probeLoop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	known := map[schema.GroupVersion]availability.ProbeResult{}
+	losses := lossPacer{longest: b.pace.probeInterval}
 	turn := 0
 	for {
-		all := false
+		all := true
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			all = false
+			losses.tick()
 		case <-b.probeNow:
-			all = true
+		case <-b.connLost:
+			if !losses.heed() {
+				continue
+			}
 		}
 		wanted := *b.groupVersions.Load()
 		batch := wanted
@@ -126,7 +143,11 @@ func (b *backend) probeLoop(ctx context.Context) {
 		if b.probeRound(ctx, known, batch) && len(batch) < len(wanted) {
 			b.probeRound(ctx, known, wanted)
 		}
-		timer.Reset(b.pace.probeInterval)
+		if steady(known, wanted) {
+			timer.Reset(losses.next(b.pace.probeInterval))
+		} else {
+			timer.Reset(b.pace.failedProbeInterval)
+		}
 	}
 }
 

@@ -148,6 +148,9 @@ func buildOpenAPI(in buildInput) *openAPIDocuments {
 		}
 		key := keyOf(a)
 		seen := in.backends[key].seen
+		if !seen.fetched {
+			continue
+		}
 		inputs = append(inputs, openapimerge.Input{
 			APIService: a.Name, Group: a.Spec.Group, Version: a.Spec.Version,
 			GroupPriorityMinimum: a.Spec.GroupPriorityMinimum, VersionPriority: a.Spec.VersionPriority,

@@ -15,7 +15,7 @@ import (
 // first.
 func eventsBetween(previous, next *Snapshot) []Event {
 	if previous == nil {
-		previous = &Snapshot{openAPI: &openAPIDocuments{}}
+		previous = &Snapshot{openAPI: &openAPIDocuments{}, Conditions: map[string]apiregistrationv1.APIServiceCondition{}}
 	}
 	var out []Event
 	for _, name := range slices.Sorted(maps.Keys(previous.Conditions)) {
@@ -33,7 +33,7 @@ func eventsBetween(previous, next *Snapshot) []Event {
 			out = append(out, e)
 		}
 	}
-	return append(out, openAPIEvents(previous.openAPI.remote, next.openAPI.remote)...)
+	return append(out, openAPIEvents(openAPILacks(previous), openAPILacks(next))...)
 }
 
 func conditionEvent(name string, before, after apiregistrationv1.APIServiceCondition) (Event, bool) {
@@ -54,23 +54,26 @@ func conditionEvent(name string, before, after apiregistrationv1.APIServiceCondi
 	return e, before != after
 }
 
-// openAPIEvents tells of backends that answered and have no OpenAPI document, or
-// one that cannot be had: each once, until that changes.
-func openAPIEvents(before, after []openapimerge.Input) []Event {
-	known := map[string]string{}
-	for i := range before {
-		known[before[i].APIService] = openAPILack(&before[i])
-	}
-	var out []Event
-	told := map[string]bool{}
-	for i := range after {
-		in := &after[i]
-		lack := openAPILack(in)
-		if lack == "" || known[in.APIService] == lack || told[in.Backend] {
-			continue
+// openAPILacks says, for each available backend that has no OpenAPI document,
+// why. That of one that is not available follows from that.
+func openAPILacks(s *Snapshot) map[string]string {
+	lacks := map[string]string{}
+	for i := range s.openAPI.remote {
+		in := &s.openAPI.remote[i]
+		if lack := openAPILack(in); lack != "" && s.Conditions[in.APIService].Status == apiregistrationv1.ConditionTrue {
+			lacks[in.Backend] = lack
 		}
-		told[in.Backend] = true
-		out = append(out, Event{Subject: "backend/" + in.Backend, Message: lack})
+	}
+	return lacks
+}
+
+// openAPIEvents tells of lacks that were not there before.
+func openAPIEvents(before, after map[string]string) []Event {
+	var out []Event
+	for _, backend := range slices.Sorted(maps.Keys(after)) {
+		if before[backend] != after[backend] {
+			out = append(out, Event{Subject: "backend/" + backend, Message: after[backend]})
+		}
 	}
 	return out
 }

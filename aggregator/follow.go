@@ -17,8 +17,17 @@ func (a *Aggregator) followFiles(ctx context.Context) {
 	if len(watchable.Filenames) == 0 {
 		return
 	}
-	_ = ctx
-	_ = fmt.Sprint(manifest.Options{})
+	err := manifest.Watch(ctx, watchable, func(u manifest.Update) {
+		for _, e := range u.Errors {
+			a.config.OnEvent(Event{Subject: "files", Message: e.Error(), Warning: true})
+		}
+		if err := a.files.sync(ctx, u.Objects); err != nil && ctx.Err() == nil {
+			a.config.OnEvent(Event{Subject: "files", Message: err.Error(), Warning: true})
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		a.config.OnEvent(Event{Subject: "files", Message: fmt.Sprintf("changes are not followed any more: %v", err), Warning: true})
+	}
 }
 
 // followTokens reads the token file again when it changes, until ctx ends. Its

@@ -3,8 +3,6 @@ package aggregator
 import (
 	"context"
 	"slices"
-
-	"github.com/kagg-project/kagg/proxy"
 )
 
 // reportBuffer is how many reports may wait for the control loop before a
@@ -142,17 +140,13 @@ func (l *controlLoop) followRegistry(ctx context.Context) {
 // start makes a backend. What was seen of its predecessor stays until something
 // newer is: a change of address is no reason to forget good documents.
 func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, before *observation) *trackedBackend {
-	query := proxy.Query{Namespace: spec.key.namespace, Name: spec.key.name, Port: spec.key.port}
-	t, err := proxy.NewTransport(proxy.TLS{
-		ServerName: query.ServerName(), CABundle: spec.caBundle, InsecureSkipVerify: spec.insecure,
-		ExtraRoots: now.roots, ClientCert: now.clientCert, ClientKey: now.clientKey,
-	}, proxy.TransportOptions{})
-	b := startBackend(ctx, spec, t, err, l.pace, func(r report) {
+	b := newBackend(spec, l.pace, func(r report) {
 		select {
 		case l.reports <- r:
 		case <-ctx.Done():
 		}
 	})
+	b.start(ctx, now)
 	seen := &observation{lastProbe: b.lastProbe}
 	if before != nil {
 		kept := *before

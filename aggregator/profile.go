@@ -30,6 +30,9 @@ func ParseProfile(s string) (Profile, error) {
 type pace struct {
 	// probeInterval lies between two rounds of probes of one backend.
 	probeInterval time.Duration
+	// failedProbeInterval takes its place while a probe fails: a backend that
+	// comes back should serve at once.
+	failedProbeInterval time.Duration
 	// probesPerRound bounds the group-versions that one round asks for while
 	// all is well; the others take their turn in the next. 0 is no bound.
 	probesPerRound int
@@ -48,12 +51,12 @@ type pace struct {
 func (p Profile) pace() pace {
 	if p == ProfileUpstream {
 		return pace{
-			probeInterval: 30 * time.Second, probeAttempts: 5,
+			probeInterval: 30 * time.Second, failedProbeInterval: 30 * time.Second, probeAttempts: 5,
 			refetchInterval: time.Minute, retryInterval: 500 * time.Millisecond,
 		}
 	}
 	return pace{
-		probeInterval: time.Second, probesPerRound: 8, probeAttempts: 1,
+		probeInterval: time.Second, failedProbeInterval: 250 * time.Millisecond, probesPerRound: 8, probeAttempts: 1,
 		refetchInterval: time.Second, retryInterval: time.Second, costFactor: 50,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,10 +20,17 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/internal/pki"
 )
+
+// TestMain keeps the libraries' log out of the tests' output.
+func TestMain(m *testing.M) {
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
+	os.Exit(m.Run())
+}
 
 // patience is how long a test waits for what should happen at once: only a
 // failing test waits that long.
