@@ -23,7 +23,7 @@ import (
 // machine that is busy with other tests.
 const startTimeout = 60 * time.Second
 
-// Kagg is a running kagg serve.
+// Kagg is a running kagg serve or kagg demo.
 type Kagg struct {
 	*Process
 
@@ -39,13 +39,24 @@ type Kagg struct {
 // these arguments, and returns when it answers. The backends need not be there.
 func StartKagg(t testing.TB, args ...string) *Kagg {
 	t.Helper()
+	return startKagg(t, "serve", args...)
+}
+
+// StartDemo is StartKagg for kagg demo.
+func StartDemo(t testing.TB, args ...string) *Kagg {
+	t.Helper()
+	return startKagg(t, "demo", args...)
+}
+
+func startKagg(t testing.TB, command string, args ...string) *Kagg {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	k := &Kagg{
 		StateDir:            dir,
 		Kubeconfig:          filepath.Join(dir, "kubeconfig"),
 		APIServerKubeconfig: filepath.Join(dir, "apiserver.kubeconfig"),
 	}
-	args = append([]string{"serve", "--secure-port=0", "--state-dir=" + dir}, args...)
+	args = append([]string{command, "--secure-port=0", "--state-dir=" + dir}, args...)
 	// Stopped by the cleanup of startProcess, after the test's context has ended.
 	k.Process = startProcess(t, "kagg", exec.Command(os.Getenv(binaryVariable), args...)) //nolint:noctx,gosec // The binary under test.
 	took := Eventually(t, startTimeout, "kagg answers", func(ctx context.Context) error {
