@@ -6,9 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 )
 
 // hint says what usually mends a failure to reach a backend, as the end of a sentence; "" if nothing
@@ -33,17 +35,25 @@ func hint(err error) string {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "; the backend does not speak TLS on this port: name its secure port"
 	case errors.As(err, &op) && op.Op == "remote error":
-		return "; the backend refused the front-proxy client certificate: it has to trust the front-proxy CA (--requestheader-client-ca-file)"
-	case strings.Contains(err.Error(), "client conn could not be established"):
-		// net/http's HTTP/2 says this when the server hangs up right after the handshake, and drops the
-		// alert that came with it. Under TLS 1.3 that is how a client certificate is refused.
-		return "; the backend hung up after the TLS handshake, most likely because it refused the front-proxy client certificate: it has to trust the front-proxy CA (--requestheader-client-ca-file)"
+		return "; the backend refused the front-proxy client certificate: " + trustFrontProxy
+	case hungUp(err):
+		return "; the backend hung up: if it does so every time, it refuses the front-proxy client certificate: " + trustFrontProxy
 	case errors.As(err, &op) && op.Op == "dial":
 		return "; is it running?"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "; it took longer than this request may"
 	}
 	return ""
+}
+
+const trustFrontProxy = "it has to trust the front-proxy CA (--requestheader-client-ca-file)"
+
+// hungUp recognises a connection closed by the other end. Under TLS 1.3 a server refuses a client
+// certificate after the client's handshake is done: whether its alert is read, or a write fails first,
+// is chance.
+func hungUp(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "client conn could not be established")
 }
 
 func names(c *x509.Certificate) string {
