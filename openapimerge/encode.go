@@ -13,12 +13,14 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
-// Media types of the forms in which documents are served. The protobuf ones are what clients ask for; the
-// answer's Content-Type is the name as given here too.
+// Media types of the forms in which documents are served. Clients may ask for protobuf by its deprecated name,
+// which is no valid media type, too; the answer's Content-Type is never that.
 const (
-	MediaTypeJSON       = "application/json"
-	MediaTypeV2Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-	MediaTypeV3Protobuf = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+	MediaTypeJSON                 = "application/json"
+	MediaTypeV2Protobuf           = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+	MediaTypeV2ProtobufDeprecated = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+	MediaTypeV3Protobuf           = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+	MediaTypeV3ProtobufDeprecated = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"
 )
 
 // DecodeV2 decodes an OpenAPI v2 document from JSON.

@@ -160,27 +160,6 @@ func TestMergeV3TakesTheCallersConversion(t *testing.T) {
 	}
 }
 
-// A shared parameter that refers to itself sends kube-openapi's filter into endless recursion.
-func TestSelfReferringParameterEnds(t *testing.T) {
-	t.Parallel()
-	doc, err := DecodeV2([]byte(`{"swagger":"2.0","info":{"title":"a","version":"1"},"parameters":{"p":{"$ref":"#/parameters/p"}},
-		"paths":{"/apis/a.example/v1/x":{"parameters":[{"$ref":"#/parameters/p"}]}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := []Input{{APIService: "v1.a.example", Group: "a.example", Version: "v1", V2: doc}}
-	for _, quirks := range []Quirks{UpstreamQuirks(), {}} {
-		result, err := MergeV2(in, quirks)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(parsed(t, doc), parsed(t, result.Document)); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-		MergeV3(in, quirks)
-	}
-}
-
 // Decisions are read by programs: their keys are part of the API.
 func TestDecisionJSON(t *testing.T) {
 	t.Parallel()

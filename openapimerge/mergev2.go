@@ -1,6 +1,7 @@
 package openapimerge
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -239,7 +240,7 @@ func (m *merger2) tellVersionOrder(order []*Input) {
 		}
 	}
 	for group, inputs := range versions {
-		if slices.IsSortedFunc(inputs, func(a, b *Input) int { return int(int64(b.VersionPriority) - int64(a.VersionPriority)) }) {
+		if slices.IsSortedFunc(inputs, func(a, b *Input) int { return cmp.Compare(b.VersionPriority, a.VersionPriority) }) {
 			continue
 		}
 		d := Decision{Subject: Subject{KindGroupVersion, group}, Rule: RuleVersionOrder, Quirk: QuirkVersionPriorityIgnored, Winner: inputs[0].party()}
