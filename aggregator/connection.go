@@ -2,17 +2,16 @@ package aggregator
 
 import (
 	"context"
-	"errors"
 	"net"
-	"os"
 	"time"
 
 	"github.com/kagg-project/kagg/proxy"
 )
 
-// dialWatched opens connections that tell lost when the other side ends them.
-// The pool reads from its connections all the time, so that a backend that goes
-// is noticed at once, not by the next probe. lost must not block.
+// dialWatched opens connections that tell lost when they are closed. The pool
+// reads from its connections all the time and closes one as soon as the other
+// side has, so that a backend that goes is noticed at once, not by the next
+// probe. The pool's own closings are told too. lost must not block.
 func dialWatched(lost func()) func(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: proxy.DefaultDialTimeout, KeepAlive: 30 * time.Second}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -24,18 +23,17 @@ func dialWatched(lost func()) func(ctx context.Context, network, address string)
 	}
 }
 
+// watchedConn wraps, and does not read, what it watches: behind TLS the end of a
+// connection is a message, which only the reader above understands.
 type watchedConn struct {
 	net.Conn
 	lost func()
 }
 
-// Read reads, and tells of an end that this side did not ask for.
-func (c *watchedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
-		c.lost()
-	}
-	return n, err
+// Close closes the connection and tells of it.
+func (c *watchedConn) Close() error {
+	c.lost()
+	return c.Conn.Close()
 }
 
 // firstLossDelay is how soon after a lost connection a backend that still
