@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -68,13 +69,29 @@ func Start(ctx context.Context, c Config) (*Aggregator, error) {
 }
 
 func (a *Aggregator) start(ctx context.Context) error {
-	objects, err := manifest.Load(a.manifestOptions())
+	objects, changes, err := a.followFiles(ctx)
 	if err != nil {
 		return &InputError{err}
 	}
 	if err := a.prepareTrust(); err != nil {
 		return err
 	}
+	// Bound before anything else is made: a taken port should cost nothing, and
+	// who connects early waits instead of being refused.
+	l, err := listen(ctx, &a.config)
+	if err != nil {
+		return err
+	}
+	if err := a.startBehind(ctx, l, objects); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	a.running.Go(func() { a.syncFiles(ctx, changes) })
+	return a.followTokens(ctx)
+}
+
+// startBehind starts everything that answers on l.
+func (a *Aggregator) startBehind(ctx context.Context, l net.Listener, objects []manifest.Object) error {
+	a.url = serverURL(l.Addr())
 	if err := a.startLocalAPIs(ctx); err != nil {
 		return err
 	}
@@ -84,17 +101,7 @@ func (a *Aggregator) start(ctx context.Context) error {
 	if err := a.startLoop(ctx); err != nil {
 		return err
 	}
-	if err := a.startServing(ctx); err != nil {
-		return err
-	}
-	a.running.Go(func() { a.followFiles(ctx) })
-	return a.followTokens(ctx)
-}
-
-func (a *Aggregator) manifestOptions() manifest.Options {
-	return manifest.Options{
-		Filenames: a.config.Filenames, Recursive: a.config.Recursive, Stdin: a.config.Stdin, Scheme: delegate.Scheme,
-	}
+	return a.startServing(ctx, l)
 }
 
 // prepareTrust makes or reads every certificate.
@@ -192,31 +199,28 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 	return err
 }
 
-// startServing binds the port, writes the kubeconfigs and answers.
-func (a *Aggregator) startServing(ctx context.Context) error {
-	l, err := listen(ctx, &a.config)
-	if err != nil {
-		return err
-	}
-	a.url = serverURL(l.Addr())
-	if err := a.state.WriteKubeconfigs(a.url); err != nil {
-		return errors.Join(err, l.Close())
-	}
-	a.auth.listen(listenerFunc(func() { a.republishAuthentication(ctx) }))
-	codecs := delegate.Codecs
-	h := chain{
-		authentication: a.auth, authorizer: a.authorizer(), codecs: codecs,
-		requestInfo: newRequestInfoResolver(), stopping: ctx,
-	}.handler(a.router(ctx))
+// startServing writes the kubeconfigs and answers on l.
+func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 	certFile, keyFile := a.config.ServingCertFile, a.config.ServingKeyFile
 	if certFile == "" {
 		certFile, keyFile = a.state.Serving.CertFile, a.state.Serving.KeyFile
 	}
-	a.stopped, err = serve(l, h, certFile, keyFile, a.auth.clientCA, ctx.Done())
-	if err != nil {
-		return errors.Join(err, l.Close())
+	a.auth.listen(listenerFunc(func() { a.republishAuthentication(ctx) }))
+	h := chain{
+		authentication: a.auth, authorizer: a.authorizer(), codecs: delegate.Codecs,
+		requestInfo: newRequestInfoResolver(), stopping: ctx,
+	}.handler(a.router(ctx))
+	var err error
+	if a.stopped, err = serve(l, h, certFile, keyFile, a.auth.clientCA, ctx.Done()); err != nil {
+		return err
 	}
-	return nil
+	var given []byte
+	if a.config.ServingCertFile != "" {
+		if given, err = os.ReadFile(a.config.ServingCertFile); err != nil {
+			return err
+		}
+	}
+	return a.state.WriteKubeconfigs(a.url, given)
 }
 
 func (a *Aggregator) router(ctx context.Context) *router {

@@ -155,7 +155,7 @@ func buildOpenAPI(in buildInput) *openAPIDocuments {
 			APIService: a.Name, Group: a.Spec.Group, Version: a.Spec.Version,
 			GroupPriorityMinimum: a.Spec.GroupPriorityMinimum, VersionPriority: a.Spec.VersionPriority,
 			Backend: key.label(), V2: seen.v2.document, V2ETag: seen.v2.etag, V2Failure: seen.v2.failure,
-			V3: seen.v3.index, V3Failure: seen.v3.failure,
+			V3: seen.v3.index, V3Failure: seen.v3.failure, Conversion: seen.v2.conversion,
 		})
 	}
 	if p := in.previous; p != nil && slices.Equal(p.openAPI.remote, inputs) {

@@ -111,6 +111,9 @@ func (f *fetcher) fetch(ctx context.Context, groupVersions []schema.GroupVersion
 	} else if openAPI {
 		d.v3 = f.fetchV3(ctx)
 		d.v2 = f.fetchV2(ctx)
+		if d.v3.index == nil && d.v3.failure == "" {
+			d.v2.conversion = f.convert(d.v2.document)
+		}
 	}
 	f.last = d
 	return d
@@ -315,6 +318,22 @@ func (f *fetcher) fetchV2(ctx context.Context) openAPIV2 {
 		}
 	}
 	return out
+}
+
+// convert gives a v2 document as v3, once for each document. One that cannot be
+// converted gives nil: the merge says so.
+func (f *fetcher) convert(document *spec.Swagger) *openapimerge.Conversion {
+	if document == nil {
+		return nil
+	}
+	if known := f.last.v2.conversion; known != nil && known.Source == document {
+		return known
+	}
+	converted, err := openapimerge.Convert(document)
+	if err != nil {
+		return nil
+	}
+	return converted
 }
 
 // document asks for an OpenAPI document, which is decoded only when its bytes

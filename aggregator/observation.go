@@ -12,6 +12,7 @@ import (
 
 	"github.com/kagg-project/kagg/availability"
 	"github.com/kagg-project/kagg/discoverymerge"
+	"github.com/kagg-project/kagg/openapimerge"
 )
 
 // observation is what is known of one backend. It is immutable: the goroutines
@@ -42,21 +43,13 @@ type openAPIV2 struct {
 	document *spec.Swagger
 	etag     string
 	failure  string
+	// conversion is the document as v3, for a backend without v3 of its own.
+	conversion *openapimerge.Conversion
 }
 
 type openAPIV3 struct {
 	index   *handler3.OpenAPIV3Discovery
 	failure string
-}
-
-// available tells whether every group-version of the backend passed its probe.
-func (o *observation) available() bool {
-	for _, p := range o.probes {
-		if !p.Done || p.Failure != "" {
-			return false
-		}
-	}
-	return len(o.probes) > 0
 }
 
 // withProbes returns the observation with the results laid over its own and

@@ -58,12 +58,6 @@ type backendSpec struct {
 // address is the part of the spec on which connections depend.
 func (s backendSpec) address() string { return strings.Join(s.resolution.Hosts, ",") }
 
-// equal tells whether a backend with spec o would be treated as one with s.
-func (s backendSpec) equal(o backendSpec) bool {
-	return s.key == o.key && s.address() == o.address() && s.resolveError == o.resolveError &&
-		slices.Equal(s.groupVersions, o.groupVersions)
-}
-
 // newRegistry indexes the objects. It takes them over.
 func newRegistry(apiServices []*apiregistrationv1.APIService, services []*corev1.Service,
 	endpointSlices []*discoveryv1.EndpointSlice, endpoints []*corev1.Endpoints, //nolint:staticcheck // see Registry

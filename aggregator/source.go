@@ -2,8 +2,6 @@ package aggregator
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,7 +28,6 @@ type source struct {
 	overrides   []proxy.Override
 	changed     chan struct{}
 	start       func(stop <-chan struct{})
-	wait        sync.WaitGroup
 }
 
 // newSource makes a source that reads through the in-process client.
@@ -69,12 +66,12 @@ func (s *source) listen() error {
 		UpdateFunc: func(before, after any) { s.updated(before, after) },
 		DeleteFunc: func(any) { poke(s.changed) },
 	}
-	var errs []error
 	for _, informer := range []cache.SharedIndexInformer{s.apiServices, s.services, s.slices, s.endpoints} {
-		_, err := informer.AddEventHandler(notify)
-		errs = append(errs, err)
+		if _, err := informer.AddEventHandler(notify); err != nil {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // updated tells of a change, unless only the status changed: kagg writes that

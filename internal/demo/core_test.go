@@ -57,7 +57,7 @@ func (c *core) start(t *testing.T) {
 	c.server.EnableHTTP2 = true
 	c.server.StartTLS()
 	t.Cleanup(c.server.Close)
-	if err := c.state.WriteKubeconfigs(c.server.URL); err != nil {
+	if err := c.state.WriteKubeconfigs(c.server.URL, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -20,8 +20,11 @@ const contextName = "kagg"
 // each file can be used from anywhere; the context is called kagg. A file whose content would not
 // change is not written, so its watchers stay quiet.
 //
+// servingCA is PEM that clients are to verify the server by beside the cluster CA, for a server that
+// serves with a certificate of another make; nil for none.
+//
 // A server that is no https URL with a host, and a certificate or key that cannot be read, are errors.
-func (s *State) WriteKubeconfigs(server string) error {
+func (s *State) WriteKubeconfigs(server string, servingCA []byte) error {
 	u, err := url.Parse(server)
 	if err != nil {
 		return fmt.Errorf("kubeconfig server %q is no URL: %w", server, err)
@@ -34,13 +37,13 @@ func (s *State) WriteKubeconfigs(server string) error {
 		return err
 	}
 	err = firstError(
-		s.writeKubeconfig(s.Kubeconfig, server, adminUser, s.Admin),
-		s.writeKubeconfig(s.APIServerKubeconfig, server, apiserverUser, s.APIServer),
+		s.writeKubeconfig(s.Kubeconfig, server, servingCA, adminUser, s.Admin),
+		s.writeKubeconfig(s.APIServerKubeconfig, server, servingCA, apiserverUser, s.APIServer),
 	)
 	return firstError(err, unlock())
 }
 
-func (s *State) writeKubeconfig(file, server, user string, client Pair) error {
+func (s *State) writeKubeconfig(file, server string, servingCA []byte, user string, client Pair) error {
 	var pems [3][]byte
 	for i, name := range []string{s.ClusterCA.CertFile, client.CertFile, client.KeyFile} {
 		data, err := os.ReadFile(name)
@@ -50,7 +53,7 @@ func (s *State) writeKubeconfig(file, server, user string, client Pair) error {
 		pems[i] = data
 	}
 	config := clientcmdapi.NewConfig()
-	config.Clusters[contextName] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: pems[0]}
+	config.Clusters[contextName] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: append(pems[0], servingCA...)}
 	config.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: pems[1], ClientKeyData: pems[2]}
 	config.Contexts[contextName] = &clientcmdapi.Context{Cluster: contextName, AuthInfo: user}
 	config.CurrentContext = contextName

@@ -19,7 +19,7 @@ func TestModes(t *testing.T) {
 	if _, _, err := s.IssueServing("ns", "svc"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.WriteKubeconfigs("https://127.0.0.1:6443"); err != nil {
+	if err := s.WriteKubeconfigs("https://127.0.0.1:6443", nil); err != nil {
 		t.Fatal(err)
 	}
 	private := []string{
@@ -58,7 +58,7 @@ func TestModes(t *testing.T) {
 	if s = mustEnsure(t, dir, Options{}); len(s.Changed) > 0 {
 		t.Errorf("tightening changed %q", s.Changed)
 	}
-	if err := s.WriteKubeconfigs("https://127.0.0.1:6443"); err != nil {
+	if err := s.WriteKubeconfigs("https://127.0.0.1:6443", nil); err != nil {
 		t.Fatal(err)
 	}
 	check("tightened")

@@ -104,7 +104,7 @@ func TestKubeconfigs(t *testing.T) {
 	t.Parallel()
 	s := mustEnsure(t, t.TempDir(), Options{})
 	url := serve(t, s.Serving.CertFile, s.Serving.KeyFile, s.ClusterCA.CertFile)
-	if err := s.WriteKubeconfigs(url); err != nil {
+	if err := s.WriteKubeconfigs(url, nil); err != nil {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
@@ -145,7 +145,7 @@ func TestKubeconfigsAreNotRewritten(t *testing.T) {
 	}
 	var infos []os.FileInfo
 	for _, server := range []string{"https://127.0.0.1:6443", "https://127.0.0.1:6443", "https://127.0.0.1:6444"} {
-		if err := s.WriteKubeconfigs(server); err != nil {
+		if err := s.WriteKubeconfigs(server, nil); err != nil {
 			t.Fatal(err)
 		}
 		infos = append(infos, stat())
@@ -161,8 +161,8 @@ func TestKubeconfigsAreNotRewritten(t *testing.T) {
 		"http://localhost": `kubeconfig server "http://localhost" is no https URL with a host`,
 		"https://":         `kubeconfig server "https://" is no https URL with a host`,
 	} {
-		if err := s.WriteKubeconfigs(server); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("WriteKubeconfigs(%q) = %v, want prefix %q", server, err, want)
+		if err := s.WriteKubeconfigs(server, nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("WriteKubeconfigs(%q, nil) = %v, want prefix %q", server, err, want)
 		}
 	}
 }
