@@ -94,6 +94,8 @@ spec:
 }
 
 // TestCurlIdentity looks at the identity headers that arrive at the backend.
+//
+//nolint:paralleltest // Each case looks at the newest request that arrived.
 func TestCurlIdentity(t *testing.T) {
 	t.Parallel()
 	e := startEcho(t)

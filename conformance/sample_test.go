@@ -55,6 +55,8 @@ spec:
 // TestSampleAPIServer runs the real sample-apiserver, with its default flags,
 // behind kagg and works on it with the real kubectl. The subtests are steps: each
 // builds on those before it.
+//
+//nolint:paralleltest // Steps have an order.
 func TestSampleAPIServer(t *testing.T) {
 	t.Parallel()
 	port := harness.FreePort(t)

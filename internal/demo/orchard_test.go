@@ -156,6 +156,7 @@ func TestOrchardDelegatesIdentity(t *testing.T) {
 		{"no certificate, bad token", direct, http.MethodGet, remove, "alice", []string{"Authorization", "Bearer bad"}, 401, "Unauthorized"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			code, body := tt.client.do(t, request(t.Context(), t, tt.method, tt.url, tt.user, nil, tt.headers...))
 			if code != tt.want || !strings.Contains(body, tt.text) {
 				t.Errorf("got %d %s, want %d with %q", code, body, tt.want, tt.text)

@@ -64,6 +64,7 @@ func TestWeatherRefusals(t *testing.T) {
 		{"OpenAPI v3", proxied, http.MethodGet, w.weather + "/openapi/v3", "alice", 404, metav1.StatusReasonNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			code, body := tt.client.do(t, request(t.Context(), t, tt.method, tt.url, tt.user, nil))
 			if got := decode[metav1.Status](t, body); code != tt.want || got.Reason != tt.reason || int(got.Code) != tt.want {
 				t.Errorf("got %d %s, want %d %s", code, body, tt.want, tt.reason)

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,9 +95,9 @@ func (b *Backend) Last(t testing.TB, prefix string) BackendRequest {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.requests) - 1; i >= 0; i-- {
-		if strings.HasPrefix(b.requests[i].Path, prefix) {
-			return b.requests[i]
+	for _, request := range slices.Backward(b.requests) {
+		if strings.HasPrefix(request.Path, prefix) {
+			return request
 		}
 	}
 	t.Fatalf("no request to %s arrived", prefix)
@@ -108,20 +109,26 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.record(r)
 	version, isVersion := strings.CutPrefix(r.URL.Path, "/apis/"+b.Group+"/")
 	version, resource, _ := strings.Cut(version, "/")
+	watch := r.URL.Query().Get("watch") != ""
 	w.Header().Set("Content-Type", "application/json")
+	var body string
 	switch {
 	case !isVersion:
 		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
+		body = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`
 	case resource == "":
-		fmt.Fprintf(w, `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"%s/%s","resources":[`+
+		body = fmt.Sprintf(`{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"%s/%s","resources":[`+
 			`{"name":"echoes","singularName":"echo","namespaced":false,"kind":"Echo","verbs":["get","list","watch"]}]}`, b.Group, version)
-	case r.URL.Query().Get("watch") != "":
-		fmt.Fprintf(w, `{"type":"ADDED","object":%s}`+"\n", b.echo(version))
+	case watch:
+		body = fmt.Sprintf(`{"type":"ADDED","object":%s}`+"\n", b.echo(version))
+	default:
+		body = fmt.Sprintf(`{"kind":"EchoList","apiVersion":"%s/%s","metadata":{"resourceVersion":"1"},"items":[%s]}`, b.Group, version, b.echo(version))
+	}
+	// What cannot be written has no reader any more.
+	_, _ = io.WriteString(w, body) //nolint:gosec // No browser reads it.
+	if watch {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-	default:
-		fmt.Fprintf(w, `{"kind":"EchoList","apiVersion":"%s/%s","metadata":{"resourceVersion":"1"},"items":[%s]}`, b.Group, version, b.echo(version))
 	}
 }
 

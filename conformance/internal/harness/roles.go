@@ -42,7 +42,7 @@ func Main(m *testing.M, packageDir string) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "kagg")
-	build := exec.Command("go", "build", "-o", binary, ".") //nolint:noctx // There is no test yet whose context could end.
+	build := exec.Command("go", "build", "-o", binary, ".") //nolint:noctx,gosec // There is no test yet whose context could end; the folder is temporary.
 	build.Dir = packageDir
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build kagg in %s: %v\n%s", packageDir, err, out)

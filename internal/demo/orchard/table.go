@@ -27,15 +27,12 @@ func (tableConvertor) ConvertToTable(_ context.Context, obj, options runtime.Obj
 			{Name: "Age", Type: "string", Description: "How long ago it was made."},
 		}
 	}
-	switch m, err := meta.ListAccessor(obj); {
-	case err == nil:
+	if m, err := meta.ListAccessor(obj); err == nil {
 		table.ResourceVersion = m.GetResourceVersion()
 		table.Continue = m.GetContinue()
 		table.RemainingItemCount = m.GetRemainingItemCount()
-	default:
-		if m, err := meta.CommonAccessor(obj); err == nil {
-			table.ResourceVersion = m.GetResourceVersion()
-		}
+	} else if m, err := meta.CommonAccessor(obj); err == nil {
+		table.ResourceVersion = m.GetResourceVersion()
 	}
 
 	var err error

@@ -127,7 +127,7 @@ func discovery(w http.ResponseWriter, _ *http.Request) {
 func refuse(w http.ResponseWriter, code int, reason metav1.StatusReason, message string) {
 	reply(w, code, metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-		Status:   metav1.StatusFailure, Code: int32(code), Reason: reason, Message: message, //nolint:gosec // An HTTP status fits.
+		Status:   metav1.StatusFailure, Code: int32(code), Reason: reason, Message: message,
 	})
 }
 
