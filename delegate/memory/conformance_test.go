@@ -171,7 +171,9 @@ func TestConformanceWithHooks(t *testing.T) {
 			storagetesting.RunTestListInconsistentContinuation(ctx, t, s, compaction(b))
 		},
 		"ListResourceVersionMatch": func(ctx context.Context, t *testing.T, _ *Backend, s *store) {
-			storagetesting.RunTestListResourceVersionMatch(ctx, t, withFaults(s))
+			faulty := withFaults(s)
+			faulty.codec.writes = true
+			storagetesting.RunTestListResourceVersionMatch(ctx, t, faulty)
 		},
 		"Stats": func(ctx context.Context, t *testing.T, _ *Backend, s *store) {
 			storagetesting.RunTestStats(ctx, t, s, s.codec, identity.NewEncryptCheckTransformer(), false)

@@ -76,9 +76,9 @@ type faultCodec struct {
 	runtime.Codec
 	transformer atomic.Pointer[transformerBox]
 	failing     atomic.Bool
-	// decoding is set while a transformer decodes: one that writes to the store itself, where each
-	// write decodes as well, must not be asked again for that.
-	decoding atomic.Bool
+	// writes is set for a transformer that writes to the store itself, in the one goroutine of its
+	// test: each write decodes as well, and while decoding is set the transformer is not asked again.
+	writes, decoding bool
 }
 
 type transformerBox struct{ storagevalue.Transformer }
@@ -89,10 +89,12 @@ func (c *faultCodec) Decode(data []byte, defaults *schema.GroupVersionKind, into
 		return nil, nil, errors.New("synthetic error")
 	}
 	transformer := c.transformer.Load().Transformer
-	if c.decoding.CompareAndSwap(false, true) {
-		defer c.decoding.Store(false)
-	} else {
+	switch {
+	case c.decoding:
 		transformer = storagetesting.NewPrefixTransformer([]byte("test!"), false)
+	case c.writes:
+		c.decoding = true
+		defer func() { c.decoding = false }()
 	}
 	data, _, err := transformer.TransformFromStorage(context.Background(), data, storagevalue.DefaultContext{})
 	if err != nil {
