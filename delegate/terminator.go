@@ -114,7 +114,8 @@ func (t *terminator) release(ctx context.Context, name string) error {
 		})
 		return ns, nil
 	})
-	_, _, err := t.finalize.Update(ctx, name, info, rest.ValidateAllObjectFunc, rest.ValidateAllObjectUpdateFunc, false, &metav1.UpdateOptions{})
+	unscoped := request.WithNamespace(ctx, metav1.NamespaceNone) // updates ask for it on every resource
+	_, _, err := t.finalize.Update(unscoped, name, info, rest.ValidateAllObjectFunc, rest.ValidateAllObjectUpdateFunc, false, &metav1.UpdateOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("finalizing namespace %s: %w", name, err)
 	}
