@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/kube-aggregator/pkg/apis/apiregistration"
 
 	"github.com/kagg-project/kagg/internal/manifest"
 )
@@ -62,7 +63,7 @@ func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 		wanted[f.keyOf(o)] = o
 	}
 	var errs []error
-	for _, key := range slices.SortedFunc(maps.Keys(f.applied), compareFileKeys) {
+	for _, key := range slices.Backward(slices.SortedFunc(maps.Keys(f.applied), compareFileKeys)) {
 		if _, ok := wanted[key]; !ok {
 			if err := f.remove(ctx, key); err != nil {
 				errs = append(errs, err)
@@ -83,11 +84,15 @@ func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 	return errors.Join(errs...)
 }
 
-// compareFileKeys puts namespaces before what is in them.
+// compareFileKeys puts namespaces before what is in them, and APIServices after
+// the Services that they name: one that comes too early would be seen failing.
 func compareFileKeys(a, b fileKey) int {
 	rank := func(k fileKey) int {
-		if k.kind.Group == "" && k.kind.Kind == "Namespace" {
+		switch {
+		case k.kind.Group == "" && k.kind.Kind == "Namespace":
 			return 0
+		case k.kind.Group == apiregistration.GroupName:
+			return 2
 		}
 		return 1
 	}

@@ -151,6 +151,7 @@ func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, be
 	if before != nil {
 		kept := *before
 		kept.lastProbe = b.lastProbe
+		kept.fetched = kept.v2.document != nil || kept.v3.index != nil
 		seen = &kept
 	}
 	return &trackedBackend{backend: b, trust: now, seen: seen}

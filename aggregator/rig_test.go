@@ -69,14 +69,20 @@ func newRig(t *testing.T, change func(*aggregator.Config)) *rig {
 		cancel()
 		a.Wait()
 	})
-	r.admin, err = clientcmd.BuildConfigFromFlags("", filepath.Join(r.stateDir, "kubeconfig"))
-	if err != nil {
-		t.Fatal(err)
+	r.connect()
+	return r
+}
+
+// connect makes the administrator's client from the kubeconfig.
+func (r *rig) connect() {
+	r.t.Helper()
+	var err error
+	if r.admin, err = clientcmd.BuildConfigFromFlags("", filepath.Join(r.stateDir, "kubeconfig")); err != nil {
+		r.t.Fatal(err)
 	}
 	if r.client, err = rest.HTTPClientFor(r.admin); err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	return r
 }
 
 func (r *rig) hear(e aggregator.Event) {
