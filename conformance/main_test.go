@@ -8,5 +8,5 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(harness.Main(m, "../cmd/kagg")) //nolint:forbidigo // The main function of the tests.
+	os.Exit(harness.Main(m, "../cmd/kagg"))
 }
