@@ -183,7 +183,7 @@ func (s *store) item(v *value, form runtime.Object, itemType reflect.Type) (refl
 		return item, nil
 	}
 	item := reflect.New(itemType)
-	obj, ok := item.Interface().(runtime.Object)
+	obj, ok := reflect.TypeAssert[runtime.Object](item)
 	if !ok {
 		return reflect.Value{}, fmt.Errorf("the list items of %s are %s, which is not a runtime.Object", s.resource, itemType)
 	}

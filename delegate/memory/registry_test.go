@@ -12,13 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kube-aggregator/pkg/apis/apiregistration"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"k8s.io/kube-aggregator/pkg/apiserver/scheme"
 	apiserviceetcd "k8s.io/kube-aggregator/pkg/registry/apiservice/etcd"
-	"k8s.io/utils/ptr"
 )
 
 func apiregistrationCodec(schema.GroupResource) (runtime.Codec, runtime.GroupVersioner, error) {
@@ -43,7 +41,7 @@ func TestAPIServiceRegistry(t *testing.T) {
 	ctx := genericapirequest.WithNamespace(t.Context(), metav1.NamespaceNone)
 	names := []string{"v1.example.com", "v2.example.com", "v3.example.com"}
 
-	w, err := r.Watch(ctx, &internalversion.ListOptions{AllowWatchBookmarks: true, SendInitialEvents: ptr.To(true)})
+	w, err := r.Watch(ctx, &internalversion.ListOptions{AllowWatchBookmarks: true, SendInitialEvents: new(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,10 +126,9 @@ func TestRESTOptions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.ResourcePrefix != want || o.StorageConfig.GroupResource != resource || o.StorageConfig.Codec == nil || o.StorageConfig.EncodeVersioner == nil {
+		if o.ResourcePrefix != want || o.StorageConfig.GroupResource != resource || o.StorageConfig.Codec == nil || o.StorageConfig.EncodeVersioner == nil || o.Decorator == nil {
 			t.Errorf("%s: %+v", resource, o)
 		}
-		var _ generic.StorageDecorator = o.Decorator
 	}
 	refusing := b.RESTOptionsGetter(func(schema.GroupResource) (runtime.Codec, runtime.GroupVersioner, error) {
 		return nil, nil, errors.New("no codec")

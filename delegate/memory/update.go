@@ -59,7 +59,7 @@ func (s *store) tryUpdate(
 	key string, current *value, objectType reflect.Type, ignoreNotFound bool,
 	preconditions *storage.Preconditions, update storage.UpdateFunc,
 ) (*change, error) {
-	obj, ok := reflect.New(objectType).Interface().(runtime.Object)
+	obj, ok := reflect.TypeAssert[runtime.Object](reflect.New(objectType))
 	if !ok {
 		return nil, fmt.Errorf("the destination of %s is a *%s, which is not a runtime.Object", key, objectType)
 	}

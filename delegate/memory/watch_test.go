@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/apis/example"
 	"k8s.io/apiserver/pkg/storage"
-	"k8s.io/utils/ptr"
 )
 
 // A watch that nobody reads is ended with a 410 once it needs an event that the history has
@@ -69,9 +68,9 @@ func TestWatchFromOldRevision(t *testing.T) {
 		"in the middle":     {storage.ListOptions{ResourceVersion: "5"}, []string{"ADDED 4@6"}},
 		"dropped":           {storage.ListOptions{ResourceVersion: "2"}, []string{"ERROR 410 Expired", "closed"}},
 		"zero":              {storage.ListOptions{ResourceVersion: "0"}, []string{"ADDED 0@2", "ADDED 1@3", "ADDED 2@4", "ADDED 3@5", "ADDED 4@6"}},
-		"initial, too new":  {storage.ListOptions{ResourceVersion: "99", SendInitialEvents: ptr.To(true)}, []string{"ERROR 504 Timeout", "closed"}},
-		"initial, dropped":  {storage.ListOptions{ResourceVersion: "2", SendInitialEvents: ptr.To(true)}, []string{"ADDED 0@2", "ADDED 1@3"}},
-		"initial, bookmark": {storage.ListOptions{SendInitialEvents: ptr.To(true), Predicate: storage.SelectionPredicate{AllowWatchBookmarks: true}}, []string{"ADDED 0@2", "ADDED 1@3", "ADDED 2@4", "ADDED 3@5", "ADDED 4@6", "BOOKMARK @6 initial-events-end"}},
+		"initial, too new":  {storage.ListOptions{ResourceVersion: "99", SendInitialEvents: new(true)}, []string{"ERROR 504 Timeout", "closed"}},
+		"initial, dropped":  {storage.ListOptions{ResourceVersion: "2", SendInitialEvents: new(true)}, []string{"ADDED 0@2", "ADDED 1@3"}},
+		"initial, bookmark": {storage.ListOptions{SendInitialEvents: new(true), Predicate: storage.SelectionPredicate{AllowWatchBookmarks: true}}, []string{"ADDED 0@2", "ADDED 1@3", "ADDED 2@4", "ADDED 3@5", "ADDED 4@6", "BOOKMARK @6 initial-events-end"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +216,7 @@ func TestTimeToLive(t *testing.T) {
 			}
 		}
 		<-time.After(5 * time.Second) // of the bubble's clock
-		for name, ttl := range map[string]*uint64{"renewed": ptr.To(uint64(20)), "kept": nil} {
+		for name, ttl := range map[string]*uint64{"renewed": new(uint64(20)), "kept": nil} {
 			err := s.GuaranteedUpdate(t.Context(), podKey("ns", name), &example.Pod{}, false, nil,
 				func(obj runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
 					obj.(*example.Pod).Generation++
@@ -319,7 +318,7 @@ func TestStoppedWatchesEnd(t *testing.T) {
 			{ResourceVersion: "1"},                        // blocked on events
 			{ResourceVersion: "11"},                       // waiting
 			{ResourceVersion: "11", Predicate: bookmarks}, // waiting with a timer
-			{ResourceVersion: "99", SendInitialEvents: ptr.To(true)},
+			{ResourceVersion: "99", SendInitialEvents: new(true)},
 		} {
 			w := mustWatch(t, s, "/pods", opts)
 			synctest.Wait()
