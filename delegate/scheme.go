@@ -7,7 +7,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -45,7 +44,7 @@ var (
 func externalGroups() []runtime.SchemeBuilder {
 	return []runtime.SchemeBuilder{
 		corev1.SchemeBuilder, authenticationv1.SchemeBuilder, authorizationv1.SchemeBuilder,
-		autoscalingv2.SchemeBuilder, autoscalingv1.SchemeBuilder, batchv1.SchemeBuilder,
+		autoscalingv2.SchemeBuilder, batchv1.SchemeBuilder,
 		certificatesv1.SchemeBuilder, networkingv1.SchemeBuilder, policyv1.SchemeBuilder,
 		rbacv1.SchemeBuilder, storagev1.SchemeBuilder, flowcontrolv1.SchemeBuilder, appsv1.SchemeBuilder,
 		admissionregistrationv1.SchemeBuilder, schedulingv1.SchemeBuilder, coordinationv1.SchemeBuilder,
@@ -83,7 +82,6 @@ func newScheme() *runtime.Scheme {
 		addInternal(s, authorizationv1.SchemeGroupVersion.Group, review)
 	}
 	addEventConversions(s)
-	utilruntime.Must(s.SetVersionPriority(autoscalingv2.SchemeGroupVersion, autoscalingv1.SchemeGroupVersion))
 	return s
 }
 

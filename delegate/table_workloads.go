@@ -1,0 +1,178 @@
+package delegate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// podsOf are the last columns of every kind with a template of pods.
+func podsOf[T any](template func(*T) *corev1.PodTemplateSpec) []column {
+	each := func(value func(*corev1.Container) string) func(runtime.Object) any {
+		return of(func(o *T) any {
+			var out []string
+			for i := range template(o).Spec.Containers {
+				out = append(out, value(&template(o).Spec.Containers[i]))
+			}
+			return strings.Join(out, ",")
+		})
+	}
+	return []column{
+		wide("Containers", each(func(c *corev1.Container) string { return c.Name })),
+		wide("Images", each(func(c *corev1.Container) string { return c.Image })),
+	}
+}
+
+// selects is the column of a label selector.
+func selects[T any](selector func(*T) *metav1.LabelSelector) column {
+	return wide("Selector", of(func(o *T) any { return metav1.FormatLabelSelector(selector(o)) }))
+}
+
+// count shows a pointer to a number.
+func count(p *int32, otherwise int32) int64 {
+	if p == nil {
+		return int64(otherwise)
+	}
+	return int64(*p)
+}
+
+func workloadRows() []row {
+	gv := appsv1.SchemeGroupVersion
+	return []row{
+		{
+			gv: gv, object: &appsv1.Deployment{}, list: &appsv1.DeploymentList{}, resource: "deployments",
+			short: []string{"deploy"}, categories: all, status: true, generation: true, defaults: defaulting(defaultDeployment),
+			columns: append([]column{
+				text("Ready", of(func(d *appsv1.Deployment) any {
+					return fmt.Sprintf("%d/%d", d.Status.ReadyReplicas, count(d.Spec.Replicas, 1))
+				})),
+				text("Up-to-date", of(func(d *appsv1.Deployment) any { return strconv.Itoa(int(d.Status.UpdatedReplicas)) })),
+				text("Available", of(func(d *appsv1.Deployment) any { return strconv.Itoa(int(d.Status.AvailableReplicas)) })),
+				age(),
+			}, append(podsOf(func(d *appsv1.Deployment) *corev1.PodTemplateSpec { return &d.Spec.Template }),
+				selects(func(d *appsv1.Deployment) *metav1.LabelSelector { return d.Spec.Selector }))...),
+		},
+		{
+			gv: gv, object: &appsv1.ReplicaSet{}, list: &appsv1.ReplicaSetList{}, resource: "replicasets",
+			short: []string{"rs"}, categories: all, status: true, generation: true,
+			defaults: defaulting(func(r *appsv1.ReplicaSet) {
+				setPointer(&r.Spec.Replicas, 1)
+				defaultPodSpec(&r.Spec.Template.Spec)
+			}),
+			selectors: []selector{{"status.replicas", of(func(r *appsv1.ReplicaSet) string { return strconv.Itoa(int(r.Status.Replicas)) })}},
+			columns: append([]column{
+				integer("Desired", of(func(r *appsv1.ReplicaSet) any { return count(r.Spec.Replicas, 1) })),
+				integer("Current", of(func(r *appsv1.ReplicaSet) any { return int64(r.Status.Replicas) })),
+				integer("Ready", of(func(r *appsv1.ReplicaSet) any { return int64(r.Status.ReadyReplicas) })),
+				age(),
+			}, append(podsOf(func(r *appsv1.ReplicaSet) *corev1.PodTemplateSpec { return &r.Spec.Template }),
+				selects(func(r *appsv1.ReplicaSet) *metav1.LabelSelector { return r.Spec.Selector }))...),
+		},
+		{
+			gv: gv, object: &appsv1.StatefulSet{}, list: &appsv1.StatefulSetList{}, resource: "statefulsets",
+			short: []string{"sts"}, categories: all, status: true, generation: true, defaults: defaulting(defaultStatefulSet),
+			columns: append([]column{
+				text("Ready", of(func(s *appsv1.StatefulSet) any {
+					return fmt.Sprintf("%d/%d", s.Status.ReadyReplicas, count(s.Spec.Replicas, 1))
+				})),
+				age(),
+			}, podsOf(func(s *appsv1.StatefulSet) *corev1.PodTemplateSpec { return &s.Spec.Template })...),
+		},
+		{
+			gv: gv, object: &appsv1.DaemonSet{}, list: &appsv1.DaemonSetList{}, resource: "daemonsets",
+			short: []string{"ds"}, categories: all, status: true, generation: true,
+			defaults: defaulting(func(d *appsv1.DaemonSet) {
+				setPointer(&d.Spec.RevisionHistoryLimit, 10)
+				setDefault(&d.Spec.UpdateStrategy.Type, appsv1.RollingUpdateDaemonSetStrategyType)
+				defaultPodSpec(&d.Spec.Template.Spec)
+			}),
+			columns: append([]column{
+				integer("Desired", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.DesiredNumberScheduled) })),
+				integer("Current", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.CurrentNumberScheduled) })),
+				integer("Ready", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.NumberReady) })),
+				integer("Up-to-date", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.UpdatedNumberScheduled) })),
+				integer("Available", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.NumberAvailable) })),
+				age(),
+			}, append(podsOf(func(d *appsv1.DaemonSet) *corev1.PodTemplateSpec { return &d.Spec.Template }),
+				selects(func(d *appsv1.DaemonSet) *metav1.LabelSelector { return d.Spec.Selector }))...),
+		},
+		{
+			gv: gv, object: &appsv1.ControllerRevision{}, list: &appsv1.ControllerRevisionList{}, resource: "controllerrevisions",
+			columns: []column{
+				text("Controller", of(func(c *appsv1.ControllerRevision) any {
+					if owner := metav1.GetControllerOf(c); owner != nil {
+						return owner.Kind + "/" + owner.Name
+					}
+					return none
+				})),
+				integer("Revision", of(func(c *appsv1.ControllerRevision) any { return c.Revision })),
+			},
+		},
+	}
+}
+
+func batchRows() []row {
+	gv := batchv1.SchemeGroupVersion
+	return []row{
+		{
+			gv: gv, object: &batchv1.Job{}, list: &batchv1.JobList{}, resource: "jobs",
+			categories: all, status: true, generation: true, defaults: defaulting(defaultJob),
+			selectors: []selector{{"status.successful", of(func(j *batchv1.Job) string { return strconv.Itoa(int(j.Status.Succeeded)) })}},
+			columns: append([]column{
+				text("Status", of(jobStatus)),
+				text("Completions", of(func(j *batchv1.Job) any {
+					return fmt.Sprintf("%d/%d", j.Status.Succeeded, count(j.Spec.Completions, 1))
+				})),
+				age(),
+			}, append(podsOf(func(j *batchv1.Job) *corev1.PodTemplateSpec { return &j.Spec.Template }),
+				selects(func(j *batchv1.Job) *metav1.LabelSelector { return j.Spec.Selector }))...),
+		},
+		{
+			gv: gv, object: &batchv1.CronJob{}, list: &batchv1.CronJobList{}, resource: "cronjobs",
+			short: []string{"cj"}, categories: all, status: true, generation: true,
+			defaults: defaulting(func(c *batchv1.CronJob) {
+				setDefault(&c.Spec.ConcurrencyPolicy, batchv1.AllowConcurrent)
+				setPointer(&c.Spec.Suspend, false)
+				setPointer(&c.Spec.SuccessfulJobsHistoryLimit, 3)
+				setPointer(&c.Spec.FailedJobsHistoryLimit, 1)
+				defaultPodSpec(&c.Spec.JobTemplate.Spec.Template.Spec)
+			}),
+			columns: append([]column{
+				text("Schedule", of(func(c *batchv1.CronJob) any { return c.Spec.Schedule })),
+				text("Timezone", of(func(c *batchv1.CronJob) any { return pointed(c.Spec.TimeZone, none) })),
+				text("Suspend", of(func(c *batchv1.CronJob) any { return strconv.FormatBool(c.Spec.Suspend != nil && *c.Spec.Suspend) })),
+				integer("Active", of(func(c *batchv1.CronJob) any { return int64(len(c.Status.Active)) })),
+				text("Last Schedule", of(func(c *batchv1.CronJob) any {
+					if c.Status.LastScheduleTime == nil {
+						return none
+					}
+					return since(*c.Status.LastScheduleTime)
+				})),
+				age(),
+			}, podsOf(func(c *batchv1.CronJob) *corev1.PodTemplateSpec { return &c.Spec.JobTemplate.Spec.Template })...),
+		},
+	}
+}
+
+func jobStatus(j *batchv1.Job) any {
+	for _, c := range j.Status.Conditions {
+		if c.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch c.Type {
+		case batchv1.JobComplete, batchv1.JobFailed, batchv1.JobSuspended:
+			return string(c.Type)
+		case batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet:
+		}
+	}
+	if j.DeletionTimestamp != nil {
+		return "Terminating"
+	}
+	return "Running"
+}
