@@ -28,7 +28,7 @@ type backend struct {
 	nextHost      atomic.Uint32
 	probeNow      chan struct{}
 	connLost      chan struct{}
-	fetchNow      chan struct{}
+	fetchNow      chan fetchRequest
 	stop          context.CancelFunc
 	done          sync.WaitGroup
 }
@@ -42,6 +42,14 @@ type report struct {
 	documents *documents
 }
 
+// fetchRequest asks the fetch loop to begin now. done, where there is one, is
+// closed when discovery has been asked for and reported.
+type fetchRequest struct{ done chan struct{} }
+
+// discoveryPatience is how long a recovered backend's discovery is waited for
+// before it is called available.
+const discoveryPatience = time.Second
+
 // newBackend makes a backend that does nothing yet.
 func newBackend(spec backendSpec, p pace, send func(report)) *backend {
 	b := &backend{
@@ -49,7 +57,7 @@ func newBackend(spec backendSpec, p pace, send func(report)) *backend {
 		lastProbe: &atomic.Int64{},
 		probeNow:  make(chan struct{}, 1),
 		connLost:  make(chan struct{}, 1),
-		fetchNow:  make(chan struct{}, 1),
+		fetchNow:  make(chan fetchRequest, 1),
 	}
 	b.groupVersions.Store(&spec.groupVersions)
 	return b
@@ -81,7 +89,7 @@ func (b *backend) close() {
 func (b *backend) setGroupVersions(groupVersions []schema.GroupVersion) {
 	b.groupVersions.Store(&groupVersions)
 	b.wakeProbe()
-	poke(b.fetchNow)
+	b.wakeFetch(fetchRequest{})
 }
 
 // wakeProbe makes the next round of probes start now. It never blocks.
@@ -91,6 +99,17 @@ func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
+	}
+}
+
+// wakeFetch makes the next round of fetching start now. It never blocks, and
+// tells whether the request was taken: one may already wait.
+func (b *backend) wakeFetch(r fetchRequest) bool {
+	select {
+	case b.fetchNow <- r:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -188,13 +207,31 @@ func (b *backend) probeRound(ctx context.Context, known map[schema.GroupVersion]
 	if failed && b.transport != nil {
 		b.transport.CloseIdleConnections()
 	}
+	if recovered {
+		b.awaitDiscovery(ctx)
+	} else if changed {
+		b.wakeFetch(fetchRequest{})
+	}
 	if changed {
 		b.report(report{from: b, probes: results})
 	}
-	if recovered {
-		poke(b.fetchNow)
-	}
 	return changed
+}
+
+// awaitDiscovery waits for fresh discovery, so that an APIService is not called
+// available while its resources are still missing.
+func (b *backend) awaitDiscovery(ctx context.Context) {
+	r := fetchRequest{done: make(chan struct{})}
+	if !b.wakeFetch(r) {
+		return
+	}
+	timer := time.NewTimer(discoveryPatience)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (b *backend) probeAll(ctx context.Context, batch []schema.GroupVersion) map[schema.GroupVersion]availability.ProbeResult {
@@ -229,36 +266,58 @@ func (b *backend) fetchLoop(ctx context.Context) {
 	retry := b.pace.retryInterval
 	openAPIDue := time.Time{}
 	for {
+		var request fetchRequest
 		told := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case <-b.fetchNow:
+		case request = <-b.fetchNow:
 			told = true
 		}
 		start := time.Now()
-		openAPI := told || !start.Before(openAPIDue)
-		d := b.fetchRound(ctx, f, openAPI)
-		if ctx.Err() != nil {
-			return
+		b.fetchDiscovery(ctx, f)
+		if request.done != nil {
+			close(request.done)
 		}
-		b.report(report{from: b, documents: &d})
-		switch {
-		case openAPI && d.openAPIFailed():
-			openAPIDue = start.Add(retry)
-			retry = min(retry*2, time.Minute)
-		case openAPI:
-			openAPIDue, retry = start, b.pace.retryInterval
+		if told || !start.Before(openAPIDue) {
+			if b.fetchOpenAPI(ctx, f) {
+				openAPIDue, retry = start, b.pace.retryInterval
+			} else {
+				openAPIDue, retry = start.Add(retry), min(retry*2, time.Minute)
+			}
 		}
 		timer.Reset(max(b.pace.refetchInterval, time.Since(start)*time.Duration(b.pace.costFactor)))
 	}
 }
 
-func (b *backend) fetchRound(ctx context.Context, f *fetcher, openAPI bool) documents {
+// fetchDiscovery asks for discovery and reports it.
+func (b *backend) fetchDiscovery(ctx context.Context, f *fetcher) {
 	wanted := *b.groupVersions.Load()
 	if why := b.unreachable(); why != "" {
-		return unreachableDocuments(wanted, why)
+		f.last = unreachableDocuments(wanted, why)
+	} else {
+		f.fetchDiscovery(ctx, wanted)
 	}
-	return f.fetch(ctx, wanted, openAPI)
+	b.reportDocuments(ctx, f.last)
+}
+
+// fetchOpenAPI asks for the OpenAPI documents and reports them. It tells whether
+// they could be had. A backend that cannot even be reached is not worth two more
+// waits.
+func (b *backend) fetchOpenAPI(ctx context.Context, f *fetcher) bool {
+	if b.unreachable() == "" && f.last.commonFailure() == "" {
+		f.fetchOpenAPI(ctx)
+	} else {
+		f.last = f.last.withOpenAPIFailure()
+	}
+	f.last.openAPIAsked = true
+	b.reportDocuments(ctx, f.last)
+	return !f.last.openAPIFailed()
+}
+
+func (b *backend) reportDocuments(ctx context.Context, d documents) {
+	if ctx.Err() == nil {
+		b.report(report{from: b, documents: &d})
+	}
 }

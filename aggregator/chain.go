@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -71,8 +72,27 @@ func (c chain) handler(h http.Handler) http.Handler {
 	}
 	h = genericapifilters.WithRequestInfo(h, c.requestInfo)
 	h = genericapifilters.WithRequestReceivedTimestamp(h)
-	h = genericfilters.WithPanicRecovery(h, c.requestInfo)
+	h = withPanicRecovery(h)
 	return genericapifilters.WithAuditInit(h)
+}
+
+// withPanicRecovery answers 500 for a request whose handler panics. Unlike
+// genericfilters.WithPanicRecovery it is silent about http.ErrAbortHandler, with
+// which every watch ends whose backend leaves.
+func withPanicRecovery(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		defer func() {
+			switch r := recover(); r {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(r)
+			default:
+				klog.ErrorS(nil, "a handler panicked", "method", req.Method, "path", req.URL.Path, "panic", r, "stack", string(debug.Stack()))
+				http.Error(w, "This request caused apiserver to panic. Look in the logs for details.", http.StatusInternalServerError)
+			}
+		}()
+		h.ServeHTTP(w, req)
+	})
 }
 
 func (c chain) withImpersonation(h http.Handler) http.Handler {

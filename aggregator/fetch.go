@@ -99,37 +99,20 @@ func newFetcher(rt http.RoundTripper, host func() string) *fetcher {
 	return &fetcher{rt: rt, host: host, pages: map[string]*page{}}
 }
 
-// fetch asks for the discovery documents, and where openAPI is true for the
-// OpenAPI documents too. What could not be had stands in the result as a
-// failure, beside the last good version; what was not asked for stays as it was.
-func (f *fetcher) fetch(ctx context.Context, groupVersions []schema.GroupVersion, openAPI bool) documents {
-	d := documents{v2: f.last.v2, v3: f.last.v3}
-	d.discovery, d.unclaimed = f.fetchDiscovery(ctx, groupVersions)
-	// A backend that cannot even be reached is not worth two more waits.
-	if failure := commonFailure(d.discovery); failure != "" {
-		d.v2.failure, d.v3.failure = failure, failure
-	} else if openAPI {
-		d.v3 = f.fetchV3(ctx)
-		d.v2 = f.fetchV2(ctx)
-		if d.v3.index == nil && d.v3.failure == "" {
-			d.v2.conversion = f.convert(d.v2.document)
-		}
-	}
-	f.last = d
-	return d
+// fetchDiscovery asks for the discovery documents. What could not be had stands
+// in f.last as a failure, beside the last good version.
+func (f *fetcher) fetchDiscovery(ctx context.Context, groupVersions []schema.GroupVersion) {
+	f.last.discovery, f.last.unclaimed = f.discover(ctx, groupVersions)
 }
 
-// commonFailure returns why discovery failed for every group-version; "" when it
-// did not.
-func commonFailure(entries map[schema.GroupVersion]discoveryEntry) string {
-	failure := ""
-	for _, e := range entries {
-		if e.failure == "" {
-			return ""
-		}
-		failure = max(failure, e.failure)
+// fetchOpenAPI asks for the OpenAPI documents, into f.last as fetchDiscovery does.
+func (f *fetcher) fetchOpenAPI(ctx context.Context) {
+	v3 := f.fetchV3(ctx)
+	v2 := f.fetchV2(ctx)
+	if v3.index == nil && v3.failure == "" {
+		v2.conversion = f.convert(v2.document)
 	}
-	return failure
+	f.last.v2, f.last.v3 = v2, v3
 }
 
 func (f *fetcher) get(ctx context.Context, path, accept, etag string, as identity, timeout time.Duration) (answer, error) {
@@ -162,9 +145,9 @@ func (f *fetcher) get(ctx context.Context, path, accept, etag string, as identit
 	}, nil
 }
 
-// fetchDiscovery asks for the aggregated document, and where the backend does
-// not speak that form, for each group-version's own.
-func (f *fetcher) fetchDiscovery(ctx context.Context, groupVersions []schema.GroupVersion) (map[schema.GroupVersion]discoveryEntry, []schema.GroupVersion) {
+// discover asks for the aggregated document, and where the backend does not
+// speak that form, for each group-version's own.
+func (f *fetcher) discover(ctx context.Context, groupVersions []schema.GroupVersion) (map[schema.GroupVersion]discoveryEntry, []schema.GroupVersion) {
 	document, err := f.fetchAggregated(ctx)
 	switch {
 	case errors.Is(err, errNotAggregated):

@@ -78,23 +78,65 @@ type documents struct {
 	unclaimed []schema.GroupVersion
 	v2        openAPIV2
 	v3        openAPIV3
+	// openAPIAsked is true once v2 and v3 have been asked for.
+	openAPIAsked bool
 }
 
-// withDocuments returns the observation with the documents in place of its own.
-// The second result tells whether anything differs; documents that did not
-// change are the same pointers, so that comparing them is cheap.
+// withDocuments returns the observation with the documents in place of its own;
+// where one could not be had, the last good one stays beside the failure. The
+// second result tells whether anything differs; documents that did not change are
+// the same pointers, so that comparing them is cheap.
 func (o *observation) withDocuments(d documents) (*observation, bool) {
-	same := o.fetched && maps.Equal(o.discovery, d.discovery) && slices.Equal(o.unclaimed, d.unclaimed) && o.v2 == d.v2 && o.v3 == d.v3
+	next := *o
+	next.unclaimed, next.fetched = d.unclaimed, o.fetched || d.openAPIAsked
+	next.discovery = make(map[schema.GroupVersion]discoveryEntry, len(d.discovery))
+	for gv, e := range d.discovery {
+		if e.failure != "" && e.entry == nil {
+			e.entry = o.discovery[gv].entry
+		}
+		next.discovery[gv] = e
+	}
+	if d.openAPIAsked {
+		next.v2, next.v3 = d.v2, d.v3
+		if d.v2.failure != "" && d.v2.document == nil {
+			next.v2 = o.v2
+			next.v2.failure = d.v2.failure
+		}
+		if d.v3.failure != "" && d.v3.index == nil {
+			next.v3.index = o.v3.index
+		}
+	}
+	same := o.fetched == next.fetched && o.discovery != nil && maps.Equal(o.discovery, next.discovery) &&
+		slices.Equal(o.unclaimed, next.unclaimed) && o.v2 == next.v2 && o.v3 == next.v3
 	if same {
 		return o, false
 	}
-	next := *o
-	next.discovery, next.unclaimed, next.v2, next.v3, next.fetched = d.discovery, d.unclaimed, d.v2, d.v3, true
 	return &next, true
 }
 
 // openAPIFailed tells whether an OpenAPI document could not be had.
 func (d documents) openAPIFailed() bool { return d.v2.failure != "" || d.v3.failure != "" }
+
+// commonFailure returns why discovery failed for every group-version; "" when it
+// did not.
+func (d documents) commonFailure() string {
+	failure := ""
+	for _, e := range d.discovery {
+		if e.failure == "" {
+			return ""
+		}
+		failure = max(failure, e.failure)
+	}
+	return failure
+}
+
+// withOpenAPIFailure returns d with the failure of discovery for that of the
+// OpenAPI documents.
+func (d documents) withOpenAPIFailure() documents {
+	d.v2.failure = d.commonFailure()
+	d.v3.failure = d.v2.failure
+	return d
+}
 
 // unreachableDocuments is what a backend without an address gives.
 func unreachableDocuments(wanted []schema.GroupVersion, why string) documents {
@@ -102,6 +144,5 @@ func unreachableDocuments(wanted []schema.GroupVersion, why string) documents {
 	for _, gv := range wanted {
 		d.discovery[gv] = discoveryEntry{form: discoverymerge.FormNone, failure: why}
 	}
-	d.v2.failure, d.v3.failure = why, why
 	return d
 }

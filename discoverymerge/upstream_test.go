@@ -110,7 +110,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	case b.mode == modeBroken:
 		w.Header().Set("Content-Type", discovery.AcceptV2)
-		fmt.Fprint(w, "{")
+		_, _ = fmt.Fprint(w, "{")
 		return
 	case b.mode == modeAggregated && req.URL.Path == "/apis":
 		w.Header().Set("Content-Type", discovery.AcceptV2)

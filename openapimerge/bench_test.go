@@ -90,9 +90,9 @@ func benchGroups(n int) []string {
 func oneDocument(tb testing.TB, n int, conflicting bool) []Input {
 	tb.Helper()
 	doc := benchDocument(tb, benchGroups(n), "")
-	in := make([]Input, n)
-	for i, group := range benchGroups(n) {
-		in[i] = Input{APIService: "v1." + group, Group: group, Version: "v1", Backend: "ns/all:443", V2: doc, V2ETag: "all"}
+	in := make([]Input, 0, n+1)
+	for _, group := range benchGroups(n) {
+		in = append(in, Input{APIService: "v1." + group, Group: group, Version: "v1", Backend: "ns/all:443", V2: doc, V2ETag: "all"})
 	}
 	if conflicting {
 		in = append(in, Input{APIService: "delegate", Local: true, Backend: "local", V2: benchDocument(tb, []string{"local"}, "!")})
@@ -103,9 +103,9 @@ func oneDocument(tb testing.TB, n int, conflicting bool) []Input {
 // documentEach are n APIServices on a backend each.
 func documentEach(tb testing.TB, n int, conflicting bool) []Input {
 	tb.Helper()
-	in := make([]Input, n)
-	for i, group := range benchGroups(n) {
-		in[i] = Input{APIService: "v1." + group, Group: group, Version: "v1", Backend: "ns/" + group + ":443", V2: benchDocument(tb, []string{group}, ""), V2ETag: group}
+	in := make([]Input, 0, n+1)
+	for _, group := range benchGroups(n) {
+		in = append(in, Input{APIService: "v1." + group, Group: group, Version: "v1", Backend: "ns/" + group + ":443", V2: benchDocument(tb, []string{group}, ""), V2ETag: group})
 	}
 	if conflicting {
 		in = append(in, Input{APIService: "delegate", Local: true, Backend: "local", V2: benchDocument(tb, []string{"local"}, "!")})

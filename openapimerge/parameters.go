@@ -2,6 +2,7 @@ package openapimerge
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -46,9 +47,7 @@ func (s *source) mergeParameters() {
 		}
 		renames[first+i] = s.renameParameter(i, have, own)
 	}
-	for node, name := range renames {
-		s.renames[node] = name
-	}
+	maps.Copy(s.renames, renames)
 }
 
 // renameParameter picks the new name of a parameter whose name is taken, as rename does for definitions.

@@ -155,8 +155,7 @@ func isManifest(name string) bool {
 
 // cause is an error of the operating system without the operation and the name, which the report has.
 func cause(err error) string {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err.Error()
 	}
 	return err.Error()

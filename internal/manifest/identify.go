@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-aggregator/pkg/apis/apiregistration"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
@@ -113,7 +113,7 @@ func checkName(doc *value, at string, r *report) bool {
 		r.add(line, namePath, "missing", `write "name: <name>" under metadata`)
 		return false
 	}
-	for _, problem := range path.IsValidPathSegmentName(name) {
+	for _, problem := range content.IsPathSegmentName(name) {
 		r.add(line, namePath, fmt.Sprintf("%q %s", shorten(name), problem), "write another name")
 	}
 	return true

@@ -58,7 +58,8 @@ func (t *kindTable) apiVersionsOf(kind string) []string {
 
 // kindsOf lists the kinds of an apiVersion, or of all of them if it has none.
 func (t *kindTable) kindsOf(gv schema.GroupVersion) []string {
-	var here, all []string
+	var here []string
+	all := make([]string, 0, len(t.objects))
 	for _, gvk := range t.objects {
 		all = append(all, gvk.Kind)
 		if gvk.GroupVersion() == gv {

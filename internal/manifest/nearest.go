@@ -39,8 +39,12 @@ func Nearest(name string, candidates []string) []string {
 		found = beginnings
 	}
 	slices.SortStableFunc(found, func(a, b near) int { return cmp.Compare(a.distance, b.distance) })
-	var names []string
-	for _, n := range found[:min(len(found), maxNearest)] {
+	if len(found) == 0 {
+		return nil
+	}
+	found = found[:min(len(found), maxNearest)]
+	names := make([]string, 0, len(found))
+	for _, n := range found {
 		names = append(names, n.name)
 	}
 	return names

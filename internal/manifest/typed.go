@@ -31,7 +31,7 @@ func (c *typeChecker) check(v *value, t reflect.Type, path string, line int) {
 	if v.kind == kindNull || t.Kind() == reflect.Interface {
 		return
 	}
-	if decoder, ok := reflect.New(t).Interface().(json.Unmarshaler); ok {
+	if decoder, ok := reflect.TypeAssert[json.Unmarshaler](reflect.New(t)); ok {
 		c.own(v, decoder, path, line)
 		return
 	}
@@ -105,8 +105,8 @@ type jsonField struct {
 // jsonFields lists the fields of a struct as encoding/json sees them, embedded ones included.
 func jsonFields(t reflect.Type) []jsonField {
 	var fields []jsonField
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		embedded := f.Type
 		if embedded.Kind() == reflect.Pointer {

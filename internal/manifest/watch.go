@@ -10,6 +10,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
+var errWatchEnded = errors.New("watch files: the operating system ended the watch: restart kagg")
+
 // maxRounds bounds how often folders are listed again because new ones had to be watched.
 const maxRounds = 10
 
@@ -66,12 +68,15 @@ func Watch(ctx context.Context, o Options, on func(Update)) (err error) {
 			return nil
 		case event, open := <-w.notify.Events:
 			if !open {
-				return errors.New("watch files: the operating system ended the watch: restart kagg")
+				return errWatchEnded
 			}
 			if w.places.concerns(event.Name, event.Has(fsnotify.Create|fsnotify.Remove|fsnotify.Rename)) {
 				soon.event()
 			}
-		case <-w.notify.Errors:
+		case _, open := <-w.notify.Errors:
+			if !open {
+				return errWatchEnded
+			}
 			// Events were lost, the end of a watch maybe among them: begin anew and look at everything.
 			if err := w.reopen(); err != nil {
 				return err
