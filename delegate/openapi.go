@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	restful "github.com/emicklei/go-restful/v3"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/version"
@@ -26,8 +27,6 @@ import (
 	openapiutil "k8s.io/kube-openapi/pkg/util"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
-
-	restful "github.com/emicklei/go-restful/v3"
 
 	"github.com/kagg-project/kagg/delegate/openapi"
 )
@@ -114,7 +113,7 @@ func (d *documents) install(m *mux.PathRecorderMux) error {
 	for _, ws := range d.container.RegisteredWebServices() {
 		path := strings.TrimPrefix(ws.RootPath(), "/")
 		v3.UpdateGroupVersionLazy(path, cached.Once(cached.Func(func() (*spec3.OpenAPI, string, error) {
-			s, err := builder3.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices([]*restful.WebService{ws}), config())
+			s, err := builder3.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices([]*restful.WebService{ws}), ownExtensions(config()))
 			if err != nil {
 				return nil, "", fmt.Errorf("building OpenAPI v3 of %s: %w", path, err)
 			}
@@ -126,6 +125,18 @@ func (d *documents) install(m *mux.PathRecorderMux) error {
 		return fmt.Errorf("serving /openapi/v3: %w", err)
 	}
 	return nil
+}
+
+// ownExtensions lets several documents be built at once from one set of definitions: the builder writes
+// into the definitions' extensions.
+func ownExtensions(shared *common.OpenAPIV3Config) *common.OpenAPIV3Config {
+	own := *shared
+	own.Definitions = make(map[string]common.OpenAPIDefinition, len(shared.Definitions))
+	for name, d := range shared.Definitions {
+		d.Schema.Extensions = maps.Clone(d.Schema.Extensions)
+		own.Definitions[name] = d
+	}
+	return &own
 }
 
 // keepOwnGVKs leaves, on the two types that are registered in every group, the kinds of this document's

@@ -4,27 +4,26 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 )
 
-// admissionDefaults of the kinds below follow pkg/apis/admissionregistration/v1/defaults.go.
+// admissionRow is what the kinds below have in common.
+func admissionRow(change func(r *row)) row {
+	r := row{gv: admissionregistrationv1.SchemeGroupVersion, cluster: true, categories: apiExtensions, generation: true, preconditioned: true}
+	change(&r)
+	return r
+}
+
+// admissionRows have the defaults of pkg/apis/admissionregistration/v1/defaults.go.
 func admissionRows() []row {
-	gv := admissionregistrationv1.SchemeGroupVersion
-	base := row{gv: gv, cluster: true, categories: apiExtensions, generation: true, preconditioned: true}
-	with := func(change func(r *row)) row {
-		r := base
-		change(&r)
-		return r
-	}
+	return append(validatingRows(), mutatingRows()...)
+}
+
+func validatingRows() []row {
 	return []row{
-		with(func(r *row) {
-			r.object, r.list = &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfigurationList{}
-			r.resource, r.defaults = "mutatingwebhookconfigurations", defaulting(defaultMutatingWebhooks)
-			r.columns = []column{integer("Webhooks", of(func(w *admissionregistrationv1.MutatingWebhookConfiguration) any { return int64(len(w.Webhooks)) }))}
-		}),
-		with(func(r *row) {
+		admissionRow(func(r *row) {
 			r.object, r.list = &admissionregistrationv1.ValidatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfigurationList{}
 			r.resource, r.defaults = "validatingwebhookconfigurations", defaulting(defaultValidatingWebhooks)
 			r.columns = []column{integer("Webhooks", of(func(w *admissionregistrationv1.ValidatingWebhookConfiguration) any { return int64(len(w.Webhooks)) }))}
 		}),
-		with(func(r *row) {
+		admissionRow(func(r *row) {
 			r.object, r.list = &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyList{}
 			r.resource, r.singular, r.status = "validatingadmissionpolicies", "validatingadmissionpolicy", true
 			r.defaults = defaulting(func(p *admissionregistrationv1.ValidatingAdmissionPolicy) {
@@ -36,7 +35,7 @@ func admissionRows() []row {
 				text("ParamKind", of(func(p *admissionregistrationv1.ValidatingAdmissionPolicy) any { return paramKind(p.Spec.ParamKind) })),
 			}
 		}),
-		with(func(r *row) {
+		admissionRow(func(r *row) {
 			r.object, r.list = &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{}
 			r.resource = "validatingadmissionpolicybindings"
 			r.defaults = defaulting(func(b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) { defaultMatch(b.Spec.MatchResources) })
@@ -47,7 +46,17 @@ func admissionRows() []row {
 				})),
 			}
 		}),
-		with(func(r *row) {
+	}
+}
+
+func mutatingRows() []row {
+	return []row{
+		admissionRow(func(r *row) {
+			r.object, r.list = &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfigurationList{}
+			r.resource, r.defaults = "mutatingwebhookconfigurations", defaulting(defaultMutatingWebhooks)
+			r.columns = []column{integer("Webhooks", of(func(w *admissionregistrationv1.MutatingWebhookConfiguration) any { return int64(len(w.Webhooks)) }))}
+		}),
+		admissionRow(func(r *row) {
 			r.object, r.list = &admissionregistrationv1.MutatingAdmissionPolicy{}, &admissionregistrationv1.MutatingAdmissionPolicyList{}
 			r.resource = "mutatingadmissionpolicies"
 			r.defaults = defaulting(func(p *admissionregistrationv1.MutatingAdmissionPolicy) {
@@ -59,7 +68,7 @@ func admissionRows() []row {
 				text("ParamKind", of(func(p *admissionregistrationv1.MutatingAdmissionPolicy) any { return paramKind(p.Spec.ParamKind) })),
 			}
 		}),
-		with(func(r *row) {
+		admissionRow(func(r *row) {
 			r.object, r.list = &admissionregistrationv1.MutatingAdmissionPolicyBinding{}, &admissionregistrationv1.MutatingAdmissionPolicyBindingList{}
 			r.resource = "mutatingadmissionpolicybindings"
 			r.defaults = defaulting(func(b *admissionregistrationv1.MutatingAdmissionPolicyBinding) { defaultMatch(b.Spec.MatchResources) })

@@ -1,6 +1,7 @@
 package delegate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,6 +54,14 @@ func coreRows() []row {
 			defaults: defaulting(defaultEndpoints), validate: checking(validateEndpoints),
 			columns: []column{text("Endpoints", of(endpointsText))},
 		},
+	}
+	return slices.Concat(rows, coreActorRows(), coreRareRows())
+}
+
+// coreActorRows are what runs in a cluster, and what it says.
+func coreActorRows() []row {
+	gv := corev1.SchemeGroupVersion
+	return []row{
 		{
 			gv: gv, object: &corev1.Event{}, list: &corev1.EventList{}, resource: "events",
 			short: []string{"ev"}, createOnUpdate: true, selectors: eventSelectors, columns: eventColumns(),
@@ -77,7 +86,6 @@ func coreRows() []row {
 			},
 		},
 	}
-	return append(rows, coreRareRows()...)
 }
 
 // eventSelectors serve both v1 and events.k8s.io/v1.

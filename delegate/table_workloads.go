@@ -44,7 +44,7 @@ func count(p *int32, otherwise int32) int64 {
 
 func workloadRows() []row {
 	gv := appsv1.SchemeGroupVersion
-	return []row{
+	rows := []row{
 		{
 			gv: gv, object: &appsv1.Deployment{}, list: &appsv1.DeploymentList{}, resource: "deployments",
 			short: []string{"deploy"}, categories: all, status: true, generation: true, defaults: defaulting(defaultDeployment),
@@ -74,6 +74,14 @@ func workloadRows() []row {
 			}, append(podsOf(func(r *appsv1.ReplicaSet) *corev1.PodTemplateSpec { return &r.Spec.Template }),
 				selects(func(r *appsv1.ReplicaSet) *metav1.LabelSelector { return r.Spec.Selector }))...),
 		},
+	}
+	return append(rows, namedWorkloadRows()...)
+}
+
+// namedWorkloadRows are the workloads whose pods have names or nodes of their own, and their history.
+func namedWorkloadRows() []row {
+	gv := appsv1.SchemeGroupVersion
+	return []row{
 		{
 			gv: gv, object: &appsv1.StatefulSet{}, list: &appsv1.StatefulSetList{}, resource: "statefulsets",
 			short: []string{"sts"}, categories: all, status: true, generation: true, defaults: defaulting(defaultStatefulSet),
