@@ -1,5 +1,3 @@
-//go:build storageconformance
-
 package memory
 
 // The shared conformance suite of k8s.io/apiserver/pkg/storage/testing, as pkg/storage/etcd3 and

@@ -1,5 +1,3 @@
-//go:build storageconformance
-
 package memory
 
 import (
