@@ -178,9 +178,12 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 	if err := a.source.run(ctx); err != nil {
 		return err
 	}
-	status := newStatusWriter(apiServices, func(name string, err error) {
+	status, err := newStatusWriter(apiServices, func(name string, err error) {
 		a.config.OnEvent(Event{Subject: "apiservice/" + name, Message: "its status could not be written: " + err.Error(), Warning: true})
 	})
+	if err != nil {
+		return err
+	}
 	loop := &controlLoop{
 		pace: a.config.Profile.pace(), local: local, snapshots: a.snapshots,
 		registry: a.source.registry, registryChanged: a.source.changed,
@@ -229,7 +232,7 @@ func (a *Aggregator) router(ctx context.Context) *router {
 		snapshots: a.snapshots,
 		profile:   a.config.Profile,
 		local:     local,
-		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, local),
+		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, a.local.ListedPaths(), local),
 		proxy: proxy.New(proxy.Options{
 			UpstreamErrors: a.config.Profile == ProfileUpstream,
 			OnBackendFailure: func(t proxy.Target, _ error) {

@@ -114,7 +114,7 @@ func TestUpstreamProfileHidesTheReason(t *testing.T) {
 func TestDiscoveryForms(t *testing.T) {
 	t.Parallel()
 	r, _ := served(t, nil)
-	r.waitFor("discovery", func(*aggregator.Snapshot) bool {
+	r.eventually("discovery", func() bool {
 		return strings.Contains(r.get("/apis", "Accept", discovery.AcceptV2).body, `"widgets"`)
 	})
 	got := r.get("/apis", "Accept", discovery.AcceptV2)
@@ -158,7 +158,7 @@ func TestFileEditsAreLive(t *testing.T) {
 	r.waitEvent("files", "portz")
 
 	r.write("more.yaml", apiService("widgets", "api", group, "v2", 10))
-	r.waitFor("priority", func(*aggregator.Snapshot) bool {
+	r.eventually("priority", func() bool {
 		var one metav1.APIGroup
 		if err := json.Unmarshal([]byte(r.get("/apis/"+group).body), &one); err != nil {
 			t.Error(err)
@@ -268,14 +268,29 @@ func TestAuthentication(t *testing.T) {
 	if err := os.WriteFile(tokens, []byte("other,bob,2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(patience)
-	for ask(widgetPath, "other").status != http.StatusOK {
-		if time.Now().After(deadline) {
-			t.Fatal("a changed token file was not read")
-		}
-	}
+	r.eventually("the changed token file", func() bool { return ask(widgetPath, "other").status == http.StatusOK })
 	if got := ask(widgetPath, "secret"); got.status != http.StatusUnauthorized {
 		t.Errorf("a removed token still works: %d", got.status)
+	}
+}
+
+func TestMetricsAndIndex(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	// A group of its own: metrics are of the process, and tests run side by side.
+	const name = "v1.metrics.example.com"
+	r.write("none.yaml", apiService("widgets", "none", "metrics.example.com", "v1", 15))
+	r.eventually("metric", func() bool {
+		return strings.Contains(r.get("/metrics").body, `aggregator_unavailable_apiservice{name="`+name+`"} 1`)
+	})
+	var root metav1.RootPaths
+	if err := json.Unmarshal([]byte(r.get("/").body), &root); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/apis/metrics.example.com", "/apis/metrics.example.com/v1", "/api/v1", "/metrics", "/readyz"} {
+		if !slices.Contains(root.Paths, path) {
+			t.Errorf("/ does not list %s", path)
+		}
 	}
 }
 

@@ -3,17 +3,19 @@ package aggregator
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/apiserver/pkg/server/mux"
 	"k8s.io/apiserver/pkg/server/routes"
 )
 
-// newOwnPaths serves what is kagg's own: health and metrics. All else goes to
-// next. The generation that an answer is about stands in its Kagg-Generation
+// newOwnPaths serves what is kagg's own: health, metrics, and the list of all
+// paths, which names those of the local APIs too. All else goes to next. The generation that an answer is about stands in its Kagg-Generation
 // header.
-func newOwnPaths(s *snapshots, stopping func() bool, next http.Handler) http.Handler {
+func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.Handler) http.Handler {
 	m := mux.NewPathRecorderMux("kagg")
+	routes.Index{}.Install(index{m, local, s}, m)
 	m.NotFoundHandler(next)
 	snapshot := healthz.NamedCheck("snapshot", func(*http.Request) error {
 		if s.load() == nil {
@@ -38,4 +40,28 @@ func newOwnPaths(s *snapshots, stopping func() bool, next http.Handler) http.Han
 	healthz.InstallReadyzHandler(m, healthz.PingHealthz, snapshot, backends, shutdown)
 	routes.DefaultMetrics{}.Install(m)
 	return m
+}
+
+// index lists every path that is served.
+type index struct {
+	own       *mux.PathRecorderMux
+	local     []string
+	snapshots *snapshots
+}
+
+// ListedPaths returns the paths, sorted.
+func (i index) ListedPaths() []string {
+	paths := slices.Concat(i.own.ListedPaths(), i.local)
+	if s := i.snapshots.load(); s != nil {
+		for path := range s.routes {
+			paths = append(paths, path)
+		}
+		for group := range s.groups {
+			if group != "" {
+				paths = append(paths, "/apis/"+group)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
@@ -149,6 +150,16 @@ func (r *rig) waitFor(what string, done func(*aggregator.Snapshot) bool) {
 	defer cancel()
 	if _, err := r.aggregator.WaitFor(ctx, done); err != nil {
 		r.t.Fatalf("waiting for %s: %v; conditions: %v", what, err, r.aggregator.Snapshot().Conditions)
+	}
+}
+
+// eventually asks again and again until done is true, for what no event tells.
+func (r *rig) eventually(what string, done func() bool) {
+	r.t.Helper()
+	err := wait.PollUntilContextTimeout(r.t.Context(), 5*time.Millisecond, patience, true,
+		func(context.Context) (bool, error) { return done(), nil })
+	if err != nil {
+		r.t.Fatalf("waiting for %s: %v", what, err)
 	}
 }
 
