@@ -133,7 +133,7 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 	s.discovery(gv).AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
 		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: found,
 	})
-	p := priorities[gv]
+	p := rank(gv)
 	s.discovery(gv).SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
 	return nil
 }
@@ -175,7 +175,7 @@ func root(gv schema.GroupVersion) string {
 // servedVersions sorts by priority, as a cluster's /apis does; equal priorities by name.
 func servedVersions(all storages) []schema.GroupVersion {
 	return slices.SortedFunc(maps.Keys(all), func(a, b schema.GroupVersion) int {
-		pa, pb := priorities[a], priorities[b]
+		pa, pb := rank(a), rank(b)
 		switch {
 		case pa.group != pb.group:
 			return int(pb.group - pa.group)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 
@@ -33,6 +34,11 @@ type Config struct {
 	// TokenAuthenticator answers TokenReviews. Nil: no token is good.
 	TokenAuthenticator authenticator.Token
 
+	// ExternalAddress is where clients reach the server, as "host:port"; the host of an IPv6 address is in
+	// brackets. It is only a name, in the serverAddressByClientCIDRs of /api and /apis. Default:
+	// "127.0.0.1:443".
+	ExternalAddress string
+
 	// APIAudiences are the audiences of a TokenReview that names none. Default: none, any token is good.
 	APIAudiences authenticator.Audiences
 
@@ -52,6 +58,9 @@ type Config struct {
 	NotFound http.Handler
 }
 
+// defaultAddress is what discovery names where nobody says how clients reach the server.
+const defaultAddress = "127.0.0.1:443"
+
 // complete fills the defaults and finds what is missing.
 func (c *Config) complete() error {
 	switch {
@@ -61,6 +70,13 @@ func (c *Config) complete() error {
 		return errors.New("the delegate has no authorizer: set Config.Authorizer")
 	case c.Version == nil:
 		return errors.New("the delegate has no version: set Config.Version")
+	}
+	if c.ExternalAddress == "" {
+		c.ExternalAddress = defaultAddress
+	}
+	if _, _, err := net.SplitHostPort(c.ExternalAddress); err != nil {
+		return fmt.Errorf("the delegate's address %q is not a host and a port: set Config.ExternalAddress to one like %q: %w",
+			c.ExternalAddress, defaultAddress, err)
 	}
 	if c.AuthenticationConfig == nil {
 		c.AuthenticationConfig = func() map[string]string { return nil }
@@ -102,7 +118,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	c := genericapiserver.NewConfig(Codecs)
 	c.BuildHandlerChainFunc = func(api http.Handler, _ *genericapiserver.Config) http.Handler { return api }
-	c.ExternalAddress = "127.0.0.1:443" // only a name in discovery; the aggregator answers discovery
+	c.ExternalAddress = cfg.ExternalAddress
 	c.EffectiveVersion = servedVersion{compatibility.NewEffectiveVersionFromString(libraryVersion, "", ""), cfg.Version}
 	c.LoopbackClientConfig = &rest.Config{}
 	s.admission = lifecycle{namespace: func(ctx context.Context, name string) (runtime.Object, error) {

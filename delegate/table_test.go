@@ -25,7 +25,7 @@ func TestRows(t *testing.T) {
 			if r.status && !statusOf(r.object).IsValid() {
 				t.Error("the type has no status")
 			}
-			if priorities[r.gv] == (priority{}) {
+			if _, _, ok := Priority(r.gv); !ok {
 				t.Errorf("%s has no priority", r.gv)
 			}
 			obj := r.newObject()
@@ -58,5 +58,26 @@ func checkDefaults(t *testing.T, r *row, obj runtime.Object) {
 	Scheme.Default(obj)
 	if !reflect.DeepEqual(once, obj) {
 		t.Errorf("the defaults of %s change their own result", r.kind())
+	}
+}
+
+func TestPriority(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		gv             schema.GroupVersion
+		group, version int32
+		ok             bool
+	}{
+		{schema.GroupVersion{Version: "v1"}, 18000, 1, true},
+		{schema.GroupVersion{Group: "autoscaling", Version: "v2"}, 17500, 30, true},
+		{schema.GroupVersion{Group: "apiextensions.k8s.io", Version: "v1"}, 16700, 15, true},
+		{schema.GroupVersion{Group: "flowcontrol.apiserver.k8s.io", Version: "v1beta3"}, 16100, 18, true},
+		{schema.GroupVersion{Group: "apiregistration.k8s.io", Version: "v1"}, 0, 0, false},
+		{schema.GroupVersion{Group: "wardle.example.com", Version: "v1"}, 0, 0, false},
+	}
+	for _, tt := range tests {
+		if group, version, ok := Priority(tt.gv); group != tt.group || version != tt.version || ok != tt.ok {
+			t.Errorf("%s: got %d, %d, %t, want %d, %d, %t", tt.gv, group, version, ok, tt.group, tt.version, tt.ok)
+		}
 	}
 }
