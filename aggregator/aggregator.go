@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/dynamic"
 	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
@@ -133,6 +135,7 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 		Authorizer:           a.authorizer(),
 		RESTOptionsGetter:    a.memory.RESTOptionsGetter(delegate.StorageCodec),
 		Version:              ServerVersion(),
+		ExternalAddress:      strings.TrimPrefix(a.url, "https://"),
 		AuthenticationConfig: a.auth.configMap,
 	})
 	if err != nil {
@@ -202,32 +205,50 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 	return err
 }
 
-// startServing writes the kubeconfigs and answers on l.
+// startServing answers on l and writes the kubeconfigs.
 func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 	certFile, keyFile := a.config.ServingCertFile, a.config.ServingKeyFile
 	if certFile == "" {
 		certFile, keyFile = a.state.Serving.CertFile, a.state.Serving.KeyFile
 	}
-	a.auth.listen(listenerFunc(func() { a.republishAuthentication(ctx) }))
+	cert, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", certFile, keyFile)
+	if err != nil {
+		return &InputError{fmt.Errorf("serving certificate: %w", err)}
+	}
+	cert.AddListener(listenerFunc(func() { a.report("kubeconfig", a.writeKubeconfigs(cert)) }))
+	a.auth.listen(listenerFunc(func() {
+		a.report("configmap/"+delegate.AuthenticationConfigMap, a.local.PublishAuthenticationConfig(ctx, a.auth.configMap()))
+	}))
 	h := chain{
 		authentication: a.auth, authorizer: a.authorizer(), codecs: delegate.Codecs,
 		requestInfo: newRequestInfoResolver(), stopping: ctx,
 	}.handler(a.router(ctx))
-	var err error
-	if a.stopped, err = serve(l, h, certFile, keyFile, a.auth.clientCA, ctx.Done()); err != nil {
+	if a.stopped, err = serve(l, h, cert, a.auth.clientCA, ctx.Done()); err != nil {
 		return err
 	}
+	return a.writeKubeconfigs(cert)
+}
+
+// writeKubeconfigs writes both kubeconfigs. A serving certificate that was given
+// is trusted in them by itself: its CA is not known.
+func (a *Aggregator) writeKubeconfigs(cert dynamiccertificates.CertKeyContentProvider) error {
 	var given []byte
 	if a.config.ServingCertFile != "" {
-		if given, err = os.ReadFile(a.config.ServingCertFile); err != nil {
-			return err
-		}
+		given, _ = cert.CurrentCertKeyContent()
 	}
 	return a.state.WriteKubeconfigs(a.url, given)
 }
 
+// report tells of an error that nobody waits for; nil and what follows from
+// stopping are not worth a line.
+func (a *Aggregator) report(subject string, err error) {
+	if err != nil && a.stopping.Err() == nil {
+		a.config.OnEvent(Event{Subject: subject, Message: err.Error(), Warning: true})
+	}
+}
+
 func (a *Aggregator) router(ctx context.Context) *router {
-	local := a.local.Handler()
+	local, headers := a.local.Handler(), a.config.RequestHeader
 	return &router{
 		snapshots: a.snapshots,
 		profile:   a.config.Profile,
@@ -235,6 +256,8 @@ func (a *Aggregator) router(ctx context.Context) *router {
 		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, a.local.ListedPaths(), local),
 		proxy: proxy.New(proxy.Options{
 			UpstreamErrors: a.config.Profile == ProfileUpstream,
+			StripHeaders:   slices.Concat(headers.UsernameHeaders, headers.UIDHeaders, headers.GroupHeaders),
+			StripPrefixes:  headers.ExtraHeaderPrefixes,
 			OnBackendFailure: func(t proxy.Target, _ error) {
 				a.snapshots.load().wake(t.APIService)
 			},
@@ -253,14 +276,6 @@ func serverURL(address net.Addr) string {
 		host = "127.0.0.1"
 	}
 	return "https://" + net.JoinHostPort(host, port)
-}
-
-// republishAuthentication writes the ConfigMap anew, for custom apiservers to
-// follow a changed CA.
-func (a *Aggregator) republishAuthentication(ctx context.Context) {
-	if err := a.local.PublishAuthenticationConfig(ctx, a.auth.configMap()); err != nil && ctx.Err() == nil {
-		a.config.OnEvent(Event{Subject: "configmap/extension-apiserver-authentication", Message: err.Error(), Warning: true})
-	}
 }
 
 // URL is where the aggregator is reached, as https://127.0.0.1:6443.

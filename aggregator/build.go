@@ -10,6 +10,7 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/kagg-project/kagg/availability"
+	"github.com/kagg-project/kagg/delegate"
 	"github.com/kagg-project/kagg/discoverymerge"
 	"github.com/kagg-project/kagg/openapimerge"
 	"github.com/kagg-project/kagg/proxy"
@@ -63,7 +64,7 @@ func build(in buildInput) *Snapshot {
 
 // complete tells whether everything about the backend has been asked for once.
 func (o *observation) complete(s backendSpec) bool {
-	return o.fetched && !slices.ContainsFunc(s.groupVersions, func(gv schema.GroupVersion) bool { return !o.probes[gv].Done })
+	return o.discovered && o.fetched && !slices.ContainsFunc(s.groupVersions, func(gv schema.GroupVersion) bool { return !o.probes[gv].Done })
 }
 
 // routePath returns the path at which and below which an APIService is served.
@@ -125,9 +126,9 @@ func discoveryInputs(in buildInput) []discoverymerge.Input {
 	}
 	for _, gv := range slices.SortedFunc(maps.Keys(in.local.discovery), compareGroupVersions) {
 		if !named[gv] {
-			priority := localPriority(gv)
+			group, version, _ := delegate.Priority(gv)
 			inputs = append(inputs, discoverymerge.Input{
-				Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: priority.group, VersionPriority: priority.version,
+				Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: group, VersionPriority: version,
 				Local: true, Source: discoverymerge.SourceBuiltin, Backend: localBackend, Entry: in.local.discovery[gv],
 			})
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
@@ -61,7 +62,7 @@ func noLocalAPIs() *localAPIs {
 func inputOf(r *Registry) buildInput {
 	in := buildInput{registry: r, local: noLocalAPIs(), backends: map[backendKey]backendView{}}
 	for key, spec := range r.backends() {
-		seen := &observation{fetched: true, probes: map[schema.GroupVersion]availability.ProbeResult{}, discovery: map[schema.GroupVersion]discoveryEntry{}}
+		seen := &observation{discovered: true, fetched: true, probes: map[schema.GroupVersion]availability.ProbeResult{}, discovery: map[schema.GroupVersion]discoveryEntry{}}
 		for _, gv := range spec.groupVersions {
 			seen.probes[gv] = availability.ProbeResult{Done: true}
 			seen.discovery[gv] = discoveryEntry{
@@ -187,23 +188,38 @@ func TestObservationKeepsTheLastGood(t *testing.T) {
 	t.Parallel()
 	gv := schema.GroupVersion{Group: "a", Version: "v1"}
 	entry := &apidiscoveryv2.APIVersionDiscovery{Version: "v1"}
-	index := openAPIV3{index: &handler3.OpenAPIV3Discovery{}}
-	good, _ := (&observation{}).withDocuments(documents{
-		discovery: map[schema.GroupVersion]discoveryEntry{gv: {form: discoverymerge.FormAggregated, entry: entry}}, v3: index, openAPIAsked: true,
+	index := &handler3.OpenAPIV3Discovery{}
+	good, _ := (&observation{}).withDiscovery(discovered{
+		entries: map[schema.GroupVersion]discoveryEntry{gv: {form: discoverymerge.FormAggregated, entry: entry}},
 	})
-	failed, changed := good.withDocuments(documents{
-		discovery: map[schema.GroupVersion]discoveryEntry{gv: {form: discoverymerge.FormNone, failure: "down"}}, v3: openAPIV3{failure: "down"}, openAPIAsked: true,
-	})
-	if !changed || failed.discovery[gv].entry != entry || failed.v3.index != index.index || failed.v3.failure != "down" {
-		t.Errorf("the last good documents should stay beside the failure: %+v", failed)
+	good, _ = good.withOpenAPI(openAPI{v3: openAPIV3{index: index}})
+	down := undiscovered([]schema.GroupVersion{gv}, "down")
+	failed, changed := good.withDiscovery(down)
+	if !changed || failed.discovery[gv].entry != entry || failed.discovery[gv].failure != "down" {
+		t.Errorf("the last good entry should stay beside the failure: %+v", failed.discovery)
 	}
-	if _, changed := failed.withDocuments(documents{
-		discovery: map[schema.GroupVersion]discoveryEntry{gv: {form: discoverymerge.FormNone, failure: "down"}}, v3: openAPIV3{failure: "down"}, openAPIAsked: true,
-	}); changed {
+	if _, changed := failed.withDiscovery(down); changed {
 		t.Error("the same failure again is nothing new")
 	}
-	partial, _ := good.withDocuments(documents{discovery: map[schema.GroupVersion]discoveryEntry{gv: {form: discoverymerge.FormAggregated, entry: entry}}})
-	if partial.v3.index != index.index || !partial.fetched {
-		t.Error("discovery alone should leave the OpenAPI documents as they were")
+	lost, changed := failed.withOpenAPI(openAPI{v2: openAPIV2{failure: "down"}, v3: openAPIV3{failure: "down"}})
+	if !changed || lost.v3.index != index || lost.v3.failure != "down" {
+		t.Errorf("the last good index should stay beside the failure: %+v", lost.v3)
+	}
+	replaced := lost.succeed(nil)
+	if replaced.v3.index != index || !replaced.fetched {
+		t.Error("a backend that takes another's place should begin with its documents")
+	}
+}
+
+func TestWaiter(t *testing.T) {
+	t.Parallel()
+	w := waiter{intervals: intervals{regular: time.Second, firstRetry: time.Second, lastRetry: 3 * time.Second, costFactor: 50, longest: 10 * time.Second}}
+	got := []time.Duration{
+		w.next(false, time.Millisecond), w.next(false, 100*time.Millisecond), w.next(false, time.Hour),
+		w.next(true, 0), w.next(true, 0), w.next(true, 0), w.next(false, 0), w.next(true, time.Hour),
+	}
+	s := time.Second
+	if diff := cmp.Diff([]time.Duration{s, 5 * s, 10 * s, s, 2 * s, 3 * s, s, s}, got); diff != "" {
+		t.Errorf("waits (-want +got):\n%s", diff)
 	}
 }

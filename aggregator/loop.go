@@ -3,6 +3,8 @@ package aggregator
 import (
 	"context"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // reportBuffer is how many reports may wait for the control loop before a
@@ -102,9 +104,12 @@ func (l *controlLoop) apply(r report) bool {
 		return false
 	}
 	var changed bool
-	if r.documents != nil {
-		b.seen, changed = b.seen.withDocuments(*r.documents)
-	} else {
+	switch {
+	case r.discovery != nil:
+		b.seen, changed = b.seen.withDiscovery(*r.discovery)
+	case r.openAPI != nil:
+		b.seen, changed = b.seen.withOpenAPI(*r.openAPI)
+	default:
 		b.seen, changed = b.seen.withProbes(r.probes, *b.groupVersions.Load())
 	}
 	return changed
@@ -116,6 +121,7 @@ func (l *controlLoop) followRegistry(ctx context.Context) {
 	l.current = l.registry()
 	wanted := l.current.backends()
 	now := l.trust()
+	served := l.servedBy()
 	for key, b := range l.backends {
 		if _, ok := wanted[key]; !ok {
 			b.close()
@@ -126,20 +132,46 @@ func (l *controlLoop) followRegistry(ctx context.Context) {
 		b, known := l.backends[key]
 		switch {
 		case !known:
-			l.backends[key] = l.start(ctx, spec, now, nil)
+			l.backends[key] = l.start(ctx, spec, now, predecessor(served, spec))
 		case b.spec.address() != spec.address() || b.spec.resolveError != spec.resolveError || !b.trust.equal(now):
 			b.close()
-			l.backends[key] = l.start(ctx, spec, now, b.seen)
+			l.backends[key] = l.start(ctx, spec, now, b)
 		case !slices.Equal(*b.groupVersions.Load(), spec.groupVersions):
 			b.spec.groupVersions = spec.groupVersions
+			b.seen = b.seen.forget(spec.groupVersions)
 			b.setGroupVersions(spec.groupVersions)
 		}
 	}
 }
 
-// start makes a backend. What was seen of its predecessor stays until something
-// newer is: a change of address is no reason to forget good documents.
-func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, before *observation) *trackedBackend {
+// servedBy tells which backend serves each group-version now.
+func (l *controlLoop) servedBy() map[schema.GroupVersion]*trackedBackend {
+	served := map[schema.GroupVersion]*trackedBackend{}
+	for _, b := range l.backends {
+		for _, gv := range *b.groupVersions.Load() {
+			served[gv] = b
+		}
+	}
+	return served
+}
+
+// predecessor returns the backend that served the spec's group-versions before
+// its caBundle, port or annotation changed; nil when they are new, or came from
+// several.
+func predecessor(served map[schema.GroupVersion]*trackedBackend, spec backendSpec) *trackedBackend {
+	var one *trackedBackend
+	for _, gv := range spec.groupVersions {
+		b := served[gv]
+		if b == nil || (one != nil && one != b) {
+			return nil
+		}
+		one = b
+	}
+	return one
+}
+
+// start makes a backend; before is the one whose place it takes, nil for none.
+func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, before *trackedBackend) *trackedBackend {
 	b := newBackend(spec, l.pace, func(r report) {
 		select {
 		case l.reports <- r:
@@ -149,10 +181,7 @@ func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, be
 	b.start(ctx, now)
 	seen := &observation{lastProbe: b.lastProbe}
 	if before != nil {
-		kept := *before
-		kept.lastProbe = b.lastProbe
-		kept.fetched = kept.v2.document != nil || kept.v3.index != nil
-		seen = &kept
+		seen = before.seen.succeed(b.lastProbe).forget(spec.groupVersions)
 	}
 	return &trackedBackend{backend: b, trust: now, seen: seen}
 }
@@ -162,7 +191,7 @@ func (l *controlLoop) publish() {
 	previous := l.snapshots.load()
 	in := buildInput{registry: l.current, backends: make(map[backendKey]backendView, len(l.backends)), local: l.local, previous: previous}
 	for key, b := range l.backends {
-		in.backends[key] = backendView{spec: b.spec, transport: b.transport, transportErr: b.transportErr, seen: b.seen, wake: b.wakeProbe}
+		in.backends[key] = backendView{spec: b.spec, transport: b.transport, transportErr: b.transportErr, seen: b.seen, wake: b.wake}
 	}
 	next := build(in)
 	next.Generation = 1

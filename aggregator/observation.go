@@ -25,8 +25,9 @@ type observation struct {
 	unclaimed []schema.GroupVersion
 	v2        openAPIV2
 	v3        openAPIV3
-	// fetched is true once every document has been asked for.
-	fetched bool
+	// discovered and fetched are true once discovery, and the OpenAPI
+	// documents, have been asked for.
+	discovered, fetched bool
 	// lastProbe is the time of the newest probe in Unix nanoseconds. It is
 	// shared by all observations of the backend: a probe that finds nothing
 	// new is not worth an observation.
@@ -72,77 +73,63 @@ func (o *observation) withProbes(results map[schema.GroupVersion]availability.Pr
 	return &next, true
 }
 
-// documents is what one round of fetching gave.
-type documents struct {
-	discovery map[schema.GroupVersion]discoveryEntry
-	unclaimed []schema.GroupVersion
-	v2        openAPIV2
-	v3        openAPIV3
-	// openAPIAsked is true once v2 and v3 have been asked for.
-	openAPIAsked bool
+// forget returns the observation without the probes of group-versions that are
+// not wanted: one that comes back later is another APIService.
+func (o *observation) forget(wanted []schema.GroupVersion) *observation {
+	next, _ := o.withProbes(nil, wanted)
+	return next
 }
 
-// withDocuments returns the observation with the documents in place of its own;
-// where one could not be had, the last good one stays beside the failure. The
-// second result tells whether anything differs; documents that did not change are
-// the same pointers, so that comparing them is cheap.
-func (o *observation) withDocuments(d documents) (*observation, bool) {
-	next := *o
-	next.unclaimed, next.fetched = d.unclaimed, o.fetched || d.openAPIAsked
-	next.discovery = make(map[schema.GroupVersion]discoveryEntry, len(d.discovery))
-	for gv, e := range d.discovery {
-		if e.failure != "" && e.entry == nil {
+// withDiscovery returns the observation with d in place of its discovery; where
+// a group-version could not be had, its last good entry stays beside the failure.
+// The second result tells whether anything differs.
+func (o *observation) withDiscovery(d discovered) (*observation, bool) {
+	entries := make(map[schema.GroupVersion]discoveryEntry, len(d.entries))
+	for gv, e := range d.entries {
+		if e.failure != "" {
 			e.entry = o.discovery[gv].entry
 		}
-		next.discovery[gv] = e
+		entries[gv] = e
 	}
-	if d.openAPIAsked {
-		next.v2, next.v3 = d.v2, d.v3
-		if d.v2.failure != "" && d.v2.document == nil {
-			next.v2 = o.v2
-			next.v2.failure = d.v2.failure
-		}
-		if d.v3.failure != "" && d.v3.index == nil {
-			next.v3.index = o.v3.index
-		}
+	unclaimed := d.unclaimed
+	if d.failed() {
+		unclaimed = o.unclaimed
 	}
-	same := o.fetched == next.fetched && o.discovery != nil && maps.Equal(o.discovery, next.discovery) &&
-		slices.Equal(o.unclaimed, next.unclaimed) && o.v2 == next.v2 && o.v3 == next.v3
-	if same {
+	if o.discovered && maps.Equal(o.discovery, entries) && slices.Equal(o.unclaimed, unclaimed) {
 		return o, false
 	}
+	next := *o
+	next.discovery, next.unclaimed, next.discovered = entries, unclaimed, true
 	return &next, true
 }
 
-// openAPIFailed tells whether an OpenAPI document could not be had.
-func (d documents) openAPIFailed() bool { return d.v2.failure != "" || d.v3.failure != "" }
-
-// commonFailure returns why discovery failed for every group-version; "" when it
-// did not.
-func (d documents) commonFailure() string {
-	failure := ""
-	for _, e := range d.discovery {
-		if e.failure == "" {
-			return ""
-		}
-		failure = max(failure, e.failure)
+// withOpenAPI returns the observation with the documents in place of its own;
+// where one could not be had, the last good one stays beside the failure. The
+// second result tells whether anything differs; a document that did not change is
+// the same pointer, so that comparing is cheap.
+func (o *observation) withOpenAPI(d openAPI) (*observation, bool) {
+	if d.v2.failure != "" {
+		failure := d.v2.failure
+		d.v2 = o.v2
+		d.v2.failure = failure
 	}
-	return failure
+	if d.v3.failure != "" {
+		d.v3.index = o.v3.index
+	}
+	if o.fetched && o.v2 == d.v2 && o.v3 == d.v3 {
+		return o, false
+	}
+	next := *o
+	next.v2, next.v3, next.fetched = d.v2, d.v3, true
+	return &next, true
 }
 
-// withOpenAPIFailure returns d with the failure of discovery for that of the
-// OpenAPI documents.
-func (d documents) withOpenAPIFailure() documents {
-	d.v2.failure = d.commonFailure()
-	d.v3.failure = d.v2.failure
-	return d
-}
-
-// unreachableDocuments is what a backend without an address gives.
-func unreachableDocuments(wanted []schema.GroupVersion, why string) documents {
-	d := documents{discovery: make(map[schema.GroupVersion]discoveryEntry, len(wanted))}
-	for _, gv := range wanted {
-		d.discovery[gv] = discoveryEntry{form: discoverymerge.FormNone, failure: why}
-	}
-	return d
+// succeed returns what is kept of the observation when its backend is replaced
+// by one with another address or trust: a change of address is no reason to
+// forget good documents, nor to refuse requests until the first probe.
+func (o *observation) succeed(lastProbe *atomic.Int64) *observation {
+	next := *o
+	next.lastProbe = lastProbe
+	next.fetched = o.v2.document != nil || o.v3.index != nil
+	return &next
 }

@@ -28,35 +28,60 @@ func ParseProfile(s string) (Profile, error) {
 
 // pace is how often backends are asked, and how often after a failure.
 type pace struct {
-	// probeInterval lies between two rounds of probes of one backend.
-	probeInterval time.Duration
-	// failedProbeInterval takes its place while a probe fails: a backend that
-	// comes back should serve at once.
-	failedProbeInterval time.Duration
+	// eager makes a backend be probed at once when one of its connections
+	// ends or a proxied request fails.
+	eager bool
 	// probesPerRound bounds the group-versions that one round asks for while
 	// all is well; the others take their turn in the next. 0 is no bound.
 	probesPerRound int
 	// probeAttempts are made at once to each address; one success suffices.
 	probeAttempts int
-	// refetchInterval lies between two rounds of fetching documents.
-	refetchInterval time.Duration
-	// retryInterval is the first wait after a round of fetching failed; it
-	// doubles up to refetchInterval or a minute, whichever is longer.
-	retryInterval time.Duration
-	// costFactor stretches refetchInterval so that fetching takes at most
-	// one part in costFactor of the time. 0 does not stretch.
+	// probe, discovery and openAPI are the intervals of each.
+	probe, discovery, openAPI intervals
+}
+
+// intervals say how long to wait after a round.
+type intervals struct {
+	// regular follows a round that went well.
+	regular time.Duration
+	// firstRetry follows one that did not; it doubles up to lastRetry.
+	firstRetry, lastRetry time.Duration
+	// costFactor stretches regular so that the rounds take at most one part in
+	// costFactor of the time, but never beyond longest. 0 does not stretch.
 	costFactor int
+	longest    time.Duration
+}
+
+// waiter turns intervals into waits, by how each round went. It is used by one
+// goroutine.
+type waiter struct {
+	intervals
+	retry time.Duration
+}
+
+// next returns how long to wait after a round that took the given time.
+func (w *waiter) next(failed bool, took time.Duration) time.Duration {
+	if failed {
+		w.retry = min(max(2*w.retry, w.firstRetry), w.lastRetry)
+		return w.retry
+	}
+	w.retry = 0
+	return max(w.regular, min(took*time.Duration(w.costFactor), w.longest))
 }
 
 func (p Profile) pace() pace {
 	if p == ProfileUpstream {
 		return pace{
-			probeInterval: 30 * time.Second, failedProbeInterval: 30 * time.Second, probeAttempts: 5,
-			refetchInterval: time.Minute, retryInterval: 500 * time.Millisecond,
+			probeAttempts: 5,
+			probe:         intervals{regular: 30 * time.Second, firstRetry: 5 * time.Millisecond, lastRetry: 30 * time.Second},
+			discovery:     intervals{regular: time.Minute, firstRetry: 500 * time.Millisecond, lastRetry: time.Minute},
+			openAPI:       intervals{regular: time.Minute, firstRetry: time.Minute, lastRetry: time.Hour},
 		}
 	}
 	return pace{
-		probeInterval: time.Second, failedProbeInterval: 250 * time.Millisecond, probesPerRound: 8, probeAttempts: 1,
-		refetchInterval: time.Second, retryInterval: time.Second, costFactor: 50,
+		eager: true, probesPerRound: 8, probeAttempts: 1,
+		probe:     intervals{regular: time.Second, firstRetry: 250 * time.Millisecond, lastRetry: 250 * time.Millisecond},
+		discovery: intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Second, costFactor: 50, longest: 10 * time.Second},
+		openAPI:   intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Minute, costFactor: 50, longest: 30 * time.Second},
 	}
 }

@@ -34,11 +34,7 @@ func listen(ctx context.Context, c *Config) (net.Listener, error) {
 
 // serve answers on l until stop is closed; the returned channel is closed when
 // the last request has ended or shutdownTimeout has passed.
-func serve(l net.Listener, h http.Handler, certFile, keyFile string, clientCA dynamiccertificates.CAContentProvider, stop <-chan struct{}) (<-chan struct{}, error) {
-	cert, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", certFile, keyFile)
-	if err != nil {
-		return nil, fmt.Errorf("serving certificate: %w", err)
-	}
+func serve(l net.Listener, h http.Handler, cert dynamiccertificates.CertKeyContentProvider, clientCA dynamiccertificates.CAContentProvider, stop <-chan struct{}) (<-chan struct{}, error) {
 	info := genericapiserver.SecureServingInfo{Listener: l, Cert: cert, ClientCA: clientCA}
 	stopped, _, err := info.Serve(h, shutdownTimeout, stop)
 	return stopped, err

@@ -1,0 +1,163 @@
+package aggregator
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kagg-project/kagg/availability"
+)
+
+// discoveryPatience is how long a recovered backend's discovery is waited for
+// before it is called available.
+const discoveryPatience = time.Second
+
+// prober is the state of a backend's probing goroutine.
+type prober struct {
+	*backend
+	// asked are the group-versions that known is about.
+	asked *[]schema.GroupVersion
+	known map[schema.GroupVersion]availability.ProbeResult
+	next  int
+}
+
+// probeLoop asks for each group-version in turn, for all of them at once when
+// one of them changed or the backend ended a connection, and has the documents
+// fetched when the backend has gone or come back.
+func (b *backend) probeLoop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	p := &prober{backend: b}
+	wait := waiter{intervals: b.pace.probe}
+	losses := lossPacer{longest: b.pace.probe.regular}
+	for {
+		all := true
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			all = false
+			losses.tick()
+		case <-b.probeNow:
+		case <-b.connLost:
+			if !losses.heed() {
+				continue
+			}
+		}
+		p.round(ctx, all)
+		if pause := wait.next(!p.steady(), 0); p.steady() {
+			timer.Reset(losses.next(pause))
+		} else {
+			timer.Reset(pause)
+		}
+	}
+}
+
+// round probes the group-versions whose turn it is, and all of them when one of
+// those differs from before.
+func (p *prober) round(ctx context.Context, all bool) {
+	// Who is not asked for any more is forgotten by the control loop too: one
+	// that comes back must be reported anew.
+	if wanted := p.groupVersions.Load(); p.asked != wanted {
+		p.asked, p.known = wanted, map[schema.GroupVersion]availability.ProbeResult{}
+	}
+	batch := *p.asked
+	if limit := p.pace.probesPerRound; !all && limit > 0 && len(batch) > limit && p.steady() {
+		batch = p.inTurn(limit)
+	}
+	if p.probe(ctx, batch) && len(batch) < len(*p.asked) {
+		p.probe(ctx, *p.asked)
+	}
+}
+
+// inTurn returns the next limit group-versions, round about.
+func (p *prober) inTurn(limit int) []schema.GroupVersion {
+	wanted := *p.asked
+	out := make([]schema.GroupVersion, 0, limit)
+	for i := range limit {
+		out = append(out, wanted[(p.next+i)%len(wanted)])
+	}
+	p.next += limit
+	return out
+}
+
+// steady tells whether every wanted group-version passed its newest probe.
+func (p *prober) steady() bool {
+	return !slices.ContainsFunc(*p.asked, func(gv schema.GroupVersion) bool {
+		r, ok := p.known[gv]
+		return !ok || r.Failure != ""
+	})
+}
+
+// probe probes the batch, reports what is new, and tells whether any result
+// differs from the one before.
+func (p *prober) probe(ctx context.Context, batch []schema.GroupVersion) bool {
+	results := p.ask(ctx, batch)
+	if ctx.Err() != nil {
+		return false
+	}
+	p.lastProbe.Store(time.Now().UnixNano())
+	changed, recovered, failed := false, false, false
+	for _, gv := range batch {
+		r := results[gv]
+		before, ok := p.known[gv]
+		changed = changed || !ok || before != r
+		recovered = recovered || (r.Failure == "" && (!ok || before.Failure != ""))
+		failed = failed || r.Failure != ""
+		p.known[gv] = r
+	}
+	if failed && p.transport != nil {
+		p.transport.CloseIdleConnections()
+	}
+	if recovered {
+		poke(p.openAPINow)
+		p.awaitDiscovery(ctx)
+	} else if changed {
+		p.wakeDiscovery(discoveryRequest{})
+	}
+	if changed {
+		p.report(report{from: p.backend, probes: results})
+	}
+	return changed
+}
+
+// awaitDiscovery waits for fresh discovery, so that an APIService is not called
+// available while its resources are still missing.
+func (p *prober) awaitDiscovery(ctx context.Context) {
+	r := discoveryRequest{done: make(chan struct{})}
+	if !p.wakeDiscovery(r) {
+		return
+	}
+	timer := time.NewTimer(discoveryPatience)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (p *prober) ask(ctx context.Context, batch []schema.GroupVersion) map[schema.GroupVersion]availability.ProbeResult {
+	out := make(map[schema.GroupVersion]availability.ProbeResult, len(batch))
+	if why := p.unreachable(); why != "" {
+		for _, gv := range batch {
+			out[gv] = availability.ProbeResult{Done: true, Failure: why}
+		}
+		return out
+	}
+	results := make([]availability.ProbeResult, len(batch))
+	var wg sync.WaitGroup
+	for i, gv := range batch {
+		wg.Go(func() {
+			results[i] = availability.Probe(ctx, p.transport, p.spec.resolution.Hosts, availability.Path(gv.Group, gv.Version), p.pace.probeAttempts)
+		})
+	}
+	wg.Wait()
+	for i, gv := range batch {
+		out[gv] = results[i]
+	}
+	return out
+}
