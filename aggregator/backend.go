@@ -95,11 +95,11 @@ func (b *backend) setGroupVersions(groupVersions []schema.GroupVersion) {
 	b.wakeDiscovery(discoveryRequest{})
 }
 
-// wake makes the next round of probes start now, where the pace allows it. It
-// never blocks.
+// wake tells that a request to the backend failed, which counts as a lost
+// connection where the pace is eager. It never blocks.
 func (b *backend) wake() {
 	if b.pace.eager {
-		poke(b.probeNow)
+		poke(b.connLost)
 	}
 }
 

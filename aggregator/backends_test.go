@@ -118,3 +118,25 @@ func TestCABundleEditRefusesNothing(t *testing.T) {
 		t.Errorf("told %d times that it is available", n)
 	}
 }
+
+// A backend that fails in other words each time is told of once.
+func TestFailuresAreToldOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	var asked atomic.Int32
+	b := r.backend("widgets", "api", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked.Add(1)
+		panic(http.ErrAbortHandler) // resets the stream, with its number in the client's error
+	}))
+	r.write("widgets.yaml", b.objects("widgets", "api", group, "v1"))
+	r.waitCondition("v1."+group, "False")
+	r.eventually("everything asked", func() bool { return r.get("/readyz").status == http.StatusOK })
+	generation, before := r.aggregator.Snapshot().Generation, asked.Load()
+	r.eventually("more rounds", func() bool { return asked.Load() > before+12 })
+	if now := r.aggregator.Snapshot().Generation; now > generation+2 {
+		t.Errorf("%d snapshots for one failure", now-generation)
+	}
+	if n := r.countEvents("v1."+group, "not available"); n > 2 {
+		t.Errorf("told %d times of one failure", n)
+	}
+}

@@ -14,8 +14,12 @@ import (
 	"k8s.io/client-go/transport"
 )
 
-// maxDocument is the most that is read of a backend's document, in bytes.
-const maxDocument = 512 << 20
+// limits bound what one request for a document may take.
+type limits struct {
+	timeout time.Duration
+	// size is the most that is read of the answer, in bytes.
+	size int64
+}
 
 // identity is who asks for a document.
 type identity struct {
@@ -45,11 +49,11 @@ type answer struct {
 	body        []byte
 }
 
-// get asks each address in turn until one answers; each has the whole timeout.
-func (f fetcher) get(ctx context.Context, path, accept, etag string, as identity, timeout time.Duration) (answer, error) {
+// get asks each address in turn until one answers; each has the whole of the limits.
+func (f fetcher) get(ctx context.Context, path, accept, etag string, as identity, l limits) (answer, error) {
 	var last error
 	for _, host := range f.hosts() {
-		a, err := f.getFrom(ctx, host, path, accept, etag, as, timeout)
+		a, err := f.getFrom(ctx, host, path, accept, etag, as, l)
 		if err == nil {
 			return a, nil
 		}
@@ -58,8 +62,8 @@ func (f fetcher) get(ctx context.Context, path, accept, etag string, as identity
 	return answer{}, last
 }
 
-func (f fetcher) getFrom(ctx context.Context, host, path, accept, etag string, as identity, timeout time.Duration) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (f fetcher) getFrom(ctx context.Context, host, path, accept, etag string, as identity, l limits) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	target := (&url.URL{Scheme: "https", Host: host, Path: path}).String()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
@@ -75,13 +79,13 @@ func (f fetcher) getFrom(ctx context.Context, host, path, accept, etag string, a
 	if err != nil {
 		return answer{}, fmt.Errorf("get %s: %w", target, err)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, l.size+1))
 	closeErr := resp.Body.Close()
 	if err := errors.Join(err, closeErr); err != nil {
 		return answer{}, fmt.Errorf("get %s: the answer was cut: %w", target, err)
 	}
-	if len(body) > maxDocument {
-		return answer{}, fmt.Errorf("get %s: the answer is longer than %d MiB", target, maxDocument>>20)
+	if int64(len(body)) > l.size {
+		return answer{}, fmt.Errorf("get %s: the answer is longer than %d MiB", target, l.size>>20)
 	}
 	return answer{
 		status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), etag: resp.Header.Get("Etag"), body: body,

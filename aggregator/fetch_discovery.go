@@ -22,7 +22,9 @@ import (
 	"github.com/kagg-project/kagg/discoverymerge"
 )
 
-const discoveryTimeout = 5 * time.Second
+// discoveryLimits bound a discovery document. The timeout is the
+// kube-aggregator's.
+var discoveryLimits = limits{timeout: 5 * time.Second, size: 64 << 20}
 
 // Who asks for discovery: as in the kube-aggregator, a member of system:masters
 // asks for the aggregated document, and nobody of note for the others
@@ -150,7 +152,7 @@ func (f *discoveryFetcher) fetchAggregated(ctx context.Context) (*aggregatedDocu
 	if known != nil {
 		etag = known.etag
 	}
-	a, err := f.get(ctx, path, discovery.AcceptV2, etag, discoveryUser, discoveryTimeout)
+	a, err := f.get(ctx, path, discovery.AcceptV2, etag, discoveryUser, discoveryLimits)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +184,7 @@ func (f *discoveryFetcher) fetchLegacy(ctx context.Context, gv schema.GroupVersi
 	failed := func(err error) discoveryEntry {
 		return discoveryEntry{form: discoverymerge.FormLegacy, failure: err.Error()}
 	}
-	a, err := f.get(ctx, path, runtime.ContentTypeJSON, "", legacyDiscoveryUser, discoveryTimeout)
+	a, err := f.get(ctx, path, runtime.ContentTypeJSON, "", legacyDiscoveryUser, discoveryLimits)
 	if err != nil {
 		return failed(err)
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/kagg-project/kagg/openapimerge"
 )
 
-const openAPITimeout = time.Minute
+// openAPILimits bound an OpenAPI document. The timeout is the kube-aggregator's.
+var openAPILimits = limits{timeout: time.Minute, size: 256 << 20}
 
 // openAPIUser asks for OpenAPI documents, as in the kube-aggregator
 // (pkg/controllers/openapi/aggregator, aggregatorUser).
@@ -102,7 +103,7 @@ func (f *openAPIFetcher) document(ctx context.Context, path string, decode func(
 	if known != nil {
 		etag = known.etag
 	}
-	a, err := f.get(ctx, path, runtime.ContentTypeJSON, etag, openAPIUser, openAPITimeout)
+	a, err := f.get(ctx, path, runtime.ContentTypeJSON, etag, openAPIUser, openAPILimits)
 	switch {
 	case err != nil:
 		return nil, err

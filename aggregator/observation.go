@@ -86,8 +86,8 @@ func (o *observation) forget(wanted []schema.GroupVersion) *observation {
 func (o *observation) withDiscovery(d discovered) (*observation, bool) {
 	entries := make(map[schema.GroupVersion]discoveryEntry, len(d.entries))
 	for gv, e := range d.entries {
-		if e.failure != "" {
-			e.entry = o.discovery[gv].entry
+		if before := o.discovery[gv]; e.failure != "" {
+			e.entry, e.failure = before.entry, settledFailure(before.failure, e.failure)
 		}
 		entries[gv] = e
 	}
@@ -108,13 +108,12 @@ func (o *observation) withDiscovery(d discovered) (*observation, bool) {
 // second result tells whether anything differs; a document that did not change is
 // the same pointer, so that comparing is cheap.
 func (o *observation) withOpenAPI(d openAPI) (*observation, bool) {
-	if d.v2.failure != "" {
-		failure := d.v2.failure
+	if failure := settledFailure(o.v2.failure, d.v2.failure); failure != "" {
 		d.v2 = o.v2
 		d.v2.failure = failure
 	}
-	if d.v3.failure != "" {
-		d.v3.index = o.v3.index
+	if failure := settledFailure(o.v3.failure, d.v3.failure); failure != "" {
+		d.v3 = openAPIV3{index: o.v3.index, failure: failure}
 	}
 	if o.fetched && o.v2 == d.v2 && o.v3 == d.v3 {
 		return o, false
@@ -122,6 +121,15 @@ func (o *observation) withOpenAPI(d openAPI) (*observation, bool) {
 	next := *o
 	next.v2, next.v3, next.fetched = d.v2, d.v3, true
 	return &next, true
+}
+
+// settledFailure returns before where now says the same in other words: what is
+// no news should not make a new snapshot.
+func settledFailure(before, now string) string {
+	if now != "" && availability.SameFailure(before, now) {
+		return before
+	}
+	return now
 }
 
 // succeed returns what is kept of the observation when its backend is replaced

@@ -22,7 +22,13 @@ type prober struct {
 	asked *[]schema.GroupVersion
 	known map[schema.GroupVersion]availability.ProbeResult
 	next  int
+	// told is when a change was last reported.
+	told time.Time
 }
+
+// failurePatience is how long the text of a failure stands although the newest
+// probe failed otherwise: one that fails now so and now so is one failure.
+const failurePatience = 5 * time.Second
 
 // probeLoop asks for each group-version in turn, for all of them at once when
 // one of them changed or the backend ended a connection, and has the documents
@@ -100,14 +106,15 @@ func (p *prober) probe(ctx context.Context, batch []schema.GroupVersion) bool {
 		return false
 	}
 	p.lastProbe.Store(time.Now().UnixNano())
-	changed, recovered, failed := false, false, false
+	changed, turned, recovered, failed := false, false, false, false
 	for _, gv := range batch {
-		r := results[gv]
 		before, ok := p.known[gv]
+		r := p.settle(before, results[gv])
+		results[gv], p.known[gv] = r, r
 		changed = changed || !ok || before != r
+		turned = turned || !ok || (before.Failure == "") != (r.Failure == "")
 		recovered = recovered || (r.Failure == "" && (!ok || before.Failure != ""))
 		failed = failed || r.Failure != ""
-		p.known[gv] = r
 	}
 	if failed && p.transport != nil {
 		p.transport.CloseIdleConnections()
@@ -115,13 +122,26 @@ func (p *prober) probe(ctx context.Context, batch []schema.GroupVersion) bool {
 	if recovered {
 		poke(p.openAPINow)
 		p.awaitDiscovery(ctx)
-	} else if changed {
+	} else if turned {
 		p.wakeDiscovery(discoveryRequest{})
 	}
 	if changed {
+		p.told = time.Now()
 		p.report(report{from: p.backend, probes: results})
 	}
 	return changed
+}
+
+// settle returns before in place of now where both are failures and now is not
+// worth telling.
+func (p *prober) settle(before, now availability.ProbeResult) availability.ProbeResult {
+	if before.Failure == "" || now.Failure == "" {
+		return now
+	}
+	if availability.SameFailure(before.Failure, now.Failure) || time.Since(p.told) < failurePatience {
+		return before
+	}
+	return now
 }
 
 // awaitDiscovery waits for fresh discovery, so that an APIService is not called

@@ -46,7 +46,7 @@ type intervals struct {
 	regular time.Duration
 	// firstRetry follows one that did not; it doubles up to lastRetry.
 	firstRetry, lastRetry time.Duration
-	// costFactor stretches regular so that the rounds take at most one part in
+	// costFactor stretches the waits so that the rounds take at most one part in
 	// costFactor of the time, but never beyond longest. 0 does not stretch.
 	costFactor int
 	longest    time.Duration
@@ -61,12 +61,13 @@ type waiter struct {
 
 // next returns how long to wait after a round that took the given time.
 func (w *waiter) next(failed bool, took time.Duration) time.Duration {
+	stretched := min(took*time.Duration(w.costFactor), w.longest)
 	if failed {
 		w.retry = min(max(2*w.retry, w.firstRetry), w.lastRetry)
-		return w.retry
+		return max(w.retry, stretched)
 	}
 	w.retry = 0
-	return max(w.regular, min(took*time.Duration(w.costFactor), w.longest))
+	return max(w.regular, stretched)
 }
 
 func (p Profile) pace() pace {
