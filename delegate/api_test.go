@@ -144,7 +144,7 @@ func TestWatchWithInitialEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, err := c.Watch(t.Context(), metav1.ListOptions{
-		AllowWatchBookmarks: true, SendInitialEvents: ptr.To(true), ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
+		AllowWatchBookmarks: true, SendInitialEvents: new(true), ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package delegate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -78,10 +79,8 @@ func newTableConvertor(r *row) *tableConvertor {
 	columns := r.columns
 	has := func(names ...string) bool {
 		for i := range columns {
-			for _, n := range names {
-				if columns[i].name == n {
-					return true
-				}
+			if slices.Contains(names, columns[i].name) {
+				return true
 			}
 		}
 		return false
@@ -90,7 +89,7 @@ func newTableConvertor(r *row) *tableConvertor {
 		columns = append([]column{name(0)}, columns...)
 	}
 	if !has(ageColumn, createdColumn, "Last Seen") {
-		columns = append(columns[:len(columns):len(columns)], age())
+		columns = append(slices.Clip(columns), age())
 	}
 	t := &tableConvertor{columns: columns}
 	docs := metav1.ObjectMeta{}.SwaggerDoc()

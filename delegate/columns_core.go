@@ -77,7 +77,7 @@ func endpointsText(e *corev1.Endpoints) any { //nolint:staticcheck // served as 
 			}
 		}
 	}
-	return joinSome(out, 3)
+	return joinSome(out)
 }
 
 func eventColumns() []column {

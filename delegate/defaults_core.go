@@ -1,6 +1,7 @@
 package delegate
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +22,7 @@ func setDefault[T comparable](p *T, value T) {
 // setPointer fills *p when it is nil.
 func setPointer[T any](p **T, value T) {
 	if *p == nil {
-		*p = ptr.To(value)
+		*p = &value
 	}
 }
 
@@ -60,12 +61,9 @@ func prepareNamespace(n, old *corev1.Namespace) {
 		return
 	}
 	n.Status = corev1.NamespaceStatus{Phase: corev1.NamespaceActive}
-	for _, f := range n.Spec.Finalizers {
-		if f == corev1.FinalizerKubernetes {
-			return
-		}
+	if !slices.Contains(n.Spec.Finalizers, corev1.FinalizerKubernetes) {
+		n.Spec.Finalizers = append(n.Spec.Finalizers, corev1.FinalizerKubernetes)
 	}
-	n.Spec.Finalizers = append(n.Spec.Finalizers, corev1.FinalizerKubernetes)
 	if n.Name != "" {
 		labelNamespace(n)
 	}

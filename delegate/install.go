@@ -116,7 +116,7 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 		Storage: resources, Root: root(gv), GroupVersion: gv, AllServedVersionsByResource: served,
 		OptionsExternalVersion: &schema.GroupVersion{Version: "v1"},
 		Serializer:             codecs, ParameterCodec: metav1.ParameterCodec,
-		Typer: Scheme, Creater: Scheme, Convertor: Scheme, ConvertabilityChecker: Scheme, Defaulter: Scheme,
+		Typer: Scheme, Creater: Scheme, Convertor: Scheme, ConvertabilityChecker: Scheme, Defaulter: Scheme, //nolint:misspell // upstream's name
 		Namer: runtime.Namer(meta.NewAccessor()), UnsafeConvertor: runtime.UnsafeObjectConvertor(Scheme),
 		TypeConverter:              docs.converter(objects),
 		EquivalentResourceRegistry: s.generic.EquivalentResourceRegistry,

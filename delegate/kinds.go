@@ -130,7 +130,7 @@ func (r *row) newObject() runtime.Object { return newLike(r.object) }
 func (r *row) newList() runtime.Object { return newLike(r.list) }
 
 func newLike(prototype runtime.Object) runtime.Object {
-	obj, _ := reflect.New(reflect.TypeOf(prototype).Elem()).Interface().(runtime.Object)
+	obj, _ := reflect.TypeAssert[runtime.Object](reflect.New(reflect.TypeOf(prototype).Elem()))
 	return obj
 }
 

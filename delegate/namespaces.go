@@ -127,7 +127,7 @@ func (s *namespaceStore) markTerminating(ctx context.Context, ns *corev1.Namespa
 	err = s.store.Storage.GuaranteedUpdate(ctx, key, out, false, &conditions, mark, dryrun.IsDryRun(options.DryRun), nil)
 	if err != nil {
 		err = storageerr.InterpretUpdateError(err, corev1.Resource("namespaces"), ns.Name)
-		if _, ok := err.(apierrors.APIStatus); !ok { //nolint:errorlint // the interpreted error itself is asked
+		if _, ok := err.(apierrors.APIStatus); !ok {
 			err = apierrors.NewInternalError(err)
 		}
 		return nil, err
@@ -137,7 +137,7 @@ func (s *namespaceStore) markTerminating(ctx context.Context, ns *corev1.Namespa
 
 func conflict(name string, want, got types.UID) error {
 	return apierrors.NewConflict(corev1.Resource("namespaces"), name,
-		fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", want, got)) //nolint:revive,staticcheck // upstream's text
+		fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", want, got)) //nolint:staticcheck // upstream's text
 }
 
 // finalizeStore is the REST storage of namespaces/finalize, which takes finalizers away.

@@ -77,7 +77,7 @@ func (d *documents) config3() *common.OpenAPIV3Config {
 
 const (
 	bearerToken     = "BearerToken"
-	bearerTokenText = "Bearer Token authentication"
+	bearerTokenText = "Bearer Token authentication" //nolint:gosec // a description, not a token
 
 	unauthorizedText = "Unauthorized"
 )

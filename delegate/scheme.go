@@ -131,5 +131,20 @@ func StorageCodec(gr schema.GroupResource) (runtime.Codec, runtime.GroupVersione
 	if len(versions) == 0 {
 		return nil, nil, fmt.Errorf("resource %s has no storage version: its group is not one that the delegate serves", gr)
 	}
-	return Codecs.LegacyCodec(versions[0]), versions[0], nil
+	codec := Codecs.LegacyCodec(versions[0])
+	return runtime.NewCodec(codec, kindless{codec}), versions[0], nil
+}
+
+// kindless decodes to objects that do not say what kind they are, as a conversion to an internal version
+// of another Go type leaves them: an encoder says it where it belongs, which is not in the items of a
+// list.
+type kindless struct{ runtime.Decoder }
+
+// Decode implements runtime.Decoder.
+func (k kindless) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	obj, gvk, err := k.Decoder.Decode(data, defaults, into)
+	if obj != nil {
+		obj.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	}
+	return obj, gvk, err
 }

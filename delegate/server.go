@@ -49,9 +49,9 @@ type Config struct {
 	// It is called by Start. Nil: the ConfigMap has no data.
 	AuthenticationConfig func() map[string]string
 
-	// EmptyNamespace is called when a namespace is deleted and the delegate's own objects in it are gone,
-	// to delete what other servers keep in it. The namespace stays, and the call is repeated with growing
-	// pauses, until it returns nil. It may be called several times for one namespace. Default: nothing.
+	// EmptyNamespace is called when a namespace is deleted, to delete what other servers keep in it; some
+	// of the delegate's own objects may still be there, with finalizers. The namespace stays, and the call
+	// is repeated with pauses that grow to five seconds, until it returns nil and nothing is left. It may be called several times for one namespace. Default: nothing.
 	EmptyNamespace func(ctx context.Context, namespace string) error
 
 	// NotFound answers the paths that the delegate does not serve: the next in the chain. Default: 404.
@@ -82,7 +82,7 @@ func (c *Config) complete() error {
 		c.AuthenticationConfig = func() map[string]string { return nil }
 	}
 	if c.NotFound == nil {
-		c.NotFound = http.HandlerFunc(http.NotFound)
+		c.NotFound = http.NotFoundHandler()
 	}
 	return nil
 }

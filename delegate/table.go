@@ -3,8 +3,8 @@ package delegate
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 )
 
 // table is every kind of k8s.io/api that is served from storage. Short names, categories, columns, field
@@ -24,5 +24,13 @@ var apiExtensions = []string{"api-extensions"}
 // Name rules other than the default.
 var (
 	dnsLabel    validation.ValidateNameFunc = validation.NameIsDNSLabel
-	pathSegment validation.ValidateNameFunc = path.ValidatePathSegmentName
+	pathSegment validation.ValidateNameFunc = nameIsPathSegment
 )
+
+// nameIsPathSegment accepts what can stand between two slashes of a URL.
+func nameIsPathSegment(name string, prefix bool) []string {
+	if prefix {
+		return content.IsPathSegmentPrefix(name)
+	}
+	return content.IsPathSegmentName(name)
+}

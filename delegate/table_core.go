@@ -123,8 +123,9 @@ func podSelectors() []selector {
 	}
 }
 
-// joinSome writes the first few and how many more there are, as kubectl's columns do.
-func joinSome(items []string, most int) string {
+// joinSome writes the first three and how many more there are, as a kube-apiserver's columns do.
+func joinSome(items []string) string {
+	const most = 3
 	switch {
 	case len(items) == 0:
 		return "<none>"

@@ -68,10 +68,10 @@ func ingressColumns() []column {
 			if len(hosts) == 0 {
 				return "*"
 			}
-			return joinSome(hosts, 3)
+			return joinSome(hosts)
 		})),
 		text("Address", of(func(i *networkingv1.Ingress) any {
-			var out []string
+			out := make([]string, 0, len(i.Status.LoadBalancer.Ingress))
 			for _, in := range i.Status.LoadBalancer.Ingress {
 				out = append(out, or(in.IP, in.Hostname))
 			}

@@ -37,7 +37,7 @@ func platformRows() []row {
 					for i := range e.Endpoints {
 						addresses = append(addresses, e.Endpoints[i].Addresses...)
 					}
-					return joinSome(addresses, 3)
+					return joinSome(addresses)
 				})),
 			},
 		},
@@ -75,7 +75,7 @@ func slicePorts(e *discoveryv1.EndpointSlice) any {
 		}
 		ports = append(ports, p)
 	}
-	return joinSome(ports, 3)
+	return joinSome(ports)
 }
 
 // pointed shows what p points to.

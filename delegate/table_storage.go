@@ -110,7 +110,7 @@ func coreRareRows() []row {
 			short: []string{"rc"}, categories: all, status: true, generation: true,
 			defaults: defaulting(func(r *corev1.ReplicationController) { setPointer(&r.Spec.Replicas, 1) }),
 			columns: []column{
-				integer("Desired", of(func(r *corev1.ReplicationController) any { return count(r.Spec.Replicas, 1) })),
+				integer("Desired", of(func(r *corev1.ReplicationController) any { return count(r.Spec.Replicas) })),
 				integer("Current", of(func(r *corev1.ReplicationController) any { return int64(r.Status.Replicas) })),
 				integer("Ready", of(func(r *corev1.ReplicationController) any { return int64(r.Status.ReadyReplicas) })),
 			},
@@ -127,7 +127,7 @@ func accessModes(modes []corev1.PersistentVolumeAccessMode) string {
 	short := map[corev1.PersistentVolumeAccessMode]string{
 		corev1.ReadWriteOnce: "RWO", corev1.ReadOnlyMany: "ROX", corev1.ReadWriteMany: "RWX", corev1.ReadWriteOncePod: "RWOP",
 	}
-	var out []string
+	out := make([]string, 0, len(modes))
 	for _, m := range modes {
 		out = append(out, short[m])
 	}

@@ -14,11 +14,13 @@ func TestRows(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range table {
 		r := &table[i]
-		t.Run(r.gv.String()+"/"+r.resource, func(t *testing.T) { //nolint:paralleltest // shares seen
-			if seen[t.Name()] {
-				t.Error("there are two rows")
-			}
-			seen[t.Name()] = true
+		name := r.gv.String() + "/" + r.resource
+		if seen[name] {
+			t.Errorf("%s has two rows", name)
+		}
+		seen[name] = true
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if list := reflect.TypeOf(r.list).Elem().Name(); list != r.kind()+"List" && list != r.kind() {
 				t.Errorf("the list of %s is %s", r.kind(), list)
 			}

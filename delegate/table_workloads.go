@@ -16,9 +16,10 @@ import (
 func podsOf[T any](template func(*T) *corev1.PodTemplateSpec) []column {
 	each := func(value func(*corev1.Container) string) func(runtime.Object) any {
 		return of(func(o *T) any {
-			var out []string
-			for i := range template(o).Spec.Containers {
-				out = append(out, value(&template(o).Spec.Containers[i]))
+			containers := template(o).Spec.Containers
+			out := make([]string, 0, len(containers))
+			for i := range containers {
+				out = append(out, value(&containers[i]))
 			}
 			return strings.Join(out, ",")
 		})
@@ -34,23 +35,23 @@ func selects[T any](selector func(*T) *metav1.LabelSelector) column {
 	return wide("Selector", of(func(o *T) any { return metav1.FormatLabelSelector(selector(o)) }))
 }
 
-// count shows a pointer to a number.
-func count(p *int32, otherwise int32) int64 {
+// count shows how many are wanted: one where nobody says.
+func count(p *int32) int64 {
 	if p == nil {
-		return int64(otherwise)
+		return 1
 	}
 	return int64(*p)
 }
 
 func workloadRows() []row {
 	gv := appsv1.SchemeGroupVersion
-	rows := []row{
+	return append([]row{
 		{
 			gv: gv, object: &appsv1.Deployment{}, list: &appsv1.DeploymentList{}, resource: "deployments",
 			short: []string{"deploy"}, categories: all, status: true, generation: true, defaults: defaulting(defaultDeployment),
 			columns: append([]column{
 				text("Ready", of(func(d *appsv1.Deployment) any {
-					return fmt.Sprintf("%d/%d", d.Status.ReadyReplicas, count(d.Spec.Replicas, 1))
+					return fmt.Sprintf("%d/%d", d.Status.ReadyReplicas, count(d.Spec.Replicas))
 				})),
 				text("Up-to-date", of(func(d *appsv1.Deployment) any { return strconv.Itoa(int(d.Status.UpdatedReplicas)) })),
 				text("Available", of(func(d *appsv1.Deployment) any { return strconv.Itoa(int(d.Status.AvailableReplicas)) })),
@@ -67,15 +68,14 @@ func workloadRows() []row {
 			}),
 			selectors: []selector{{"status.replicas", of(func(r *appsv1.ReplicaSet) string { return strconv.Itoa(int(r.Status.Replicas)) })}},
 			columns: append([]column{
-				integer("Desired", of(func(r *appsv1.ReplicaSet) any { return count(r.Spec.Replicas, 1) })),
+				integer("Desired", of(func(r *appsv1.ReplicaSet) any { return count(r.Spec.Replicas) })),
 				integer("Current", of(func(r *appsv1.ReplicaSet) any { return int64(r.Status.Replicas) })),
 				integer("Ready", of(func(r *appsv1.ReplicaSet) any { return int64(r.Status.ReadyReplicas) })),
 				age(),
 			}, append(podsOf(func(r *appsv1.ReplicaSet) *corev1.PodTemplateSpec { return &r.Spec.Template }),
 				selects(func(r *appsv1.ReplicaSet) *metav1.LabelSelector { return r.Spec.Selector }))...),
 		},
-	}
-	return append(rows, namedWorkloadRows()...)
+	}, namedWorkloadRows()...)
 }
 
 // namedWorkloadRows are the workloads whose pods have names or nodes of their own, and their history.
@@ -87,7 +87,7 @@ func namedWorkloadRows() []row {
 			short: []string{"sts"}, categories: all, status: true, generation: true, defaults: defaulting(defaultStatefulSet),
 			columns: append([]column{
 				text("Ready", of(func(s *appsv1.StatefulSet) any {
-					return fmt.Sprintf("%d/%d", s.Status.ReadyReplicas, count(s.Spec.Replicas, 1))
+					return fmt.Sprintf("%d/%d", s.Status.ReadyReplicas, count(s.Spec.Replicas))
 				})),
 				age(),
 			}, podsOf(func(s *appsv1.StatefulSet) *corev1.PodTemplateSpec { return &s.Spec.Template })...),
@@ -135,7 +135,7 @@ func batchRows() []row {
 			columns: append([]column{
 				text("Status", of(jobStatus)),
 				text("Completions", of(func(j *batchv1.Job) any {
-					return fmt.Sprintf("%d/%d", j.Status.Succeeded, count(j.Spec.Completions, 1))
+					return fmt.Sprintf("%d/%d", j.Status.Succeeded, count(j.Spec.Completions))
 				})),
 				age(),
 			}, append(podsOf(func(j *batchv1.Job) *corev1.PodTemplateSpec { return &j.Spec.Template }),

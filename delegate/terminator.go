@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -28,9 +29,17 @@ type terminator struct {
 	others   func(ctx context.Context, namespace string) error
 }
 
+// The pauses between two tries to empty a namespace. Nothing tells when a finalizer goes, so that they
+// also bound how long a namespace outlives its content.
+const (
+	shortestPause = 20 * time.Millisecond
+	longestPause  = 5 * time.Second
+)
+
 func newTerminator(others func(context.Context, string) error) *terminator {
 	return &terminator{
-		queue:  workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[string](shortestPause, longestPause)),
 		others: others,
 	}
 }
@@ -81,25 +90,35 @@ func (t *terminator) terminate(ctx context.Context, name string) error {
 	if metaOf(obj).GetDeletionTimestamp() == nil {
 		return nil // deleted and made again meanwhile
 	}
+	// What stays for a while, because of its finalizers, may wait for something else to go first: one kind
+	// must not keep the others from being deleted.
+	var left []error
 	within := request.WithNamespace(ctx, name)
 	for _, s := range t.contents {
-		if _, err := s.DeleteCollection(within, rest.ValidateAllObjectFunc, &metav1.DeleteOptions{}, &metainternalversion.ListOptions{}); err != nil {
-			return fmt.Errorf("deleting %s: %w", s.DefaultQualifiedResource, err)
-		}
-		left, err := s.List(within, &metainternalversion.ListOptions{})
-		if err != nil {
-			return fmt.Errorf("listing %s: %w", s.DefaultQualifiedResource, err)
-		}
-		if meta.LenList(left) > 0 {
-			return fmt.Errorf("%s: %w", s.DefaultQualifiedResource, errContentLeft)
-		}
+		left = append(left, empty(within, s))
 	}
 	if t.others != nil {
-		if err := t.others(ctx, name); err != nil {
-			return err
-		}
+		left = append(left, t.others(ctx, name))
+	}
+	if err := errors.Join(left...); err != nil {
+		return err
 	}
 	return t.release(ctx, name)
+}
+
+// empty deletes what s has in the namespace of ctx.
+func empty(ctx context.Context, s *store) error {
+	if _, err := s.DeleteCollection(ctx, rest.ValidateAllObjectFunc, &metav1.DeleteOptions{}, &metainternalversion.ListOptions{}); err != nil {
+		return fmt.Errorf("deleting %s: %w", s.DefaultQualifiedResource, err)
+	}
+	left, err := s.List(ctx, &metainternalversion.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", s.DefaultQualifiedResource, err)
+	}
+	if meta.LenList(left) > 0 {
+		return fmt.Errorf("%s: %w", s.DefaultQualifiedResource, errContentLeft)
+	}
+	return nil
 }
 
 // release takes the finalizer "kubernetes" away, which removes the namespace if it was the last.

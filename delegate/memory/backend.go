@@ -27,14 +27,16 @@ type Backend struct {
 	tables    map[string]*table
 }
 
-// NewBackend returns an empty database at revision 1, the revision of an empty etcd. Its owner calls
+// NewBackend returns an empty database at the revision that the options tell. Its owner calls
 // [Backend.Close] when nothing uses it any more.
 func NewBackend(o Options) *Backend {
+	o = o.withDefaults()
 	return &Backend{
-		options:  o.withDefaults(),
-		done:     make(chan struct{}),
-		revision: 1,
-		tables:   map[string]*table{},
+		options:   o,
+		done:      make(chan struct{}),
+		revision:  o.FirstRevision,
+		compacted: o.FirstRevision - 1,
+		tables:    map[string]*table{},
 	}
 }
 

@@ -72,8 +72,8 @@ func noStoredMetadata(s *store) storagetesting.KeyValidation {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pod := obj.(*example.Pod); pod.ResourceVersion != "" || pod.SelfLink != "" {
-			t.Errorf("stored with resourceVersion %q and selfLink %q, want none", pod.ResourceVersion, pod.SelfLink)
+		if pod := obj.(*example.Pod); pod.ResourceVersion != "" || pod.SelfLink != "" { //nolint:staticcheck // old, and must not be stored
+			t.Errorf("stored with resourceVersion %q and selfLink %q, want none", pod.ResourceVersion, pod.SelfLink) //nolint:staticcheck // as above
 		}
 	}
 }

@@ -42,6 +42,7 @@ func newPod() runtime.Object { return &example.Pod{} }
 
 func newTestBackend(tb testing.TB, o Options) *Backend {
 	tb.Helper()
+	o.FirstRevision = max(o.FirstRevision, 1) // as an empty etcd's
 	b := NewBackend(o)
 	tb.Cleanup(b.Close)
 	return b

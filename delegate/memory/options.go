@@ -41,7 +41,13 @@ type Options struct {
 	// keeps the event. Default false: every event carries a private copy of the plain object.
 	ShareEncoding bool
 
-	// Clock tells the time for bookmarks and time-to-live. Default the real clock.
+	// FirstRevision is the revision of the empty database. Nothing before it is known: watches and lists
+	// at an older resourceVersion get 410 Expired. Default the time in microseconds since 1970, so that
+	// a process that starts again is always ahead of its former self, and clients which lived through
+	// that learn that they must list anew. An empty etcd is at 1.
+	FirstRevision uint64
+
+	// Clock tells the time for the first revision, bookmarks and time-to-live. Default the real clock.
 	Clock clock.WithDelayedExecution
 }
 
@@ -61,6 +67,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
+	}
+	if o.FirstRevision == 0 {
+		o.FirstRevision = uint64(max(o.Clock.Now().UnixMicro(), 1))
 	}
 	return o
 }
