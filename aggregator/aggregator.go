@@ -64,6 +64,7 @@ func Start(ctx context.Context, c Config) (*Aggregator, error) {
 	if err := a.start(ctx); err != nil {
 		cancel()
 		a.running.Wait()
+		a.abandon(ctx)
 		return nil, err
 	}
 	context.AfterFunc(ctx, cancel)
@@ -104,6 +105,29 @@ func (a *Aggregator) startBehind(ctx context.Context, l net.Listener, objects []
 		return err
 	}
 	return a.startServing(ctx, l)
+}
+
+// abandon ends what a start that failed had made and not yet run: who follows a
+// file has goroutines from the beginning, which end only with its Run.
+func (a *Aggregator) abandon(ended context.Context) {
+	if a.memory != nil {
+		a.memory.Close()
+	}
+	if a.stopped != nil {
+		return // serving has run them, and ends them with ctx
+	}
+	var made []any
+	if a.auth != nil {
+		made = append(made, a.auth.users, a.auth.proxies)
+	}
+	if a.trust != nil {
+		made = append(made, a.trust.cert)
+	}
+	for _, m := range made {
+		if r, ok := m.(dynamiccertificates.ControllerRunner); ok {
+			r.Run(ended, 1)
+		}
+	}
 }
 
 // prepareTrust makes or reads every certificate.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -304,5 +305,37 @@ func TestInputErrorsStopTheStart(t *testing.T) {
 	var input *aggregator.InputError
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), "bad.yaml:") {
 		t.Errorf("want an InputError that names the file, got %v", err)
+	}
+}
+
+// A start that fails leaves nothing running, however far it came.
+//
+//nolint:paralleltest // it counts the goroutines of the process
+func TestFailedStartLeavesNothing(t *testing.T) {
+	folder := t.TempDir()
+	refused := filepath.Join(folder, "refused.yaml")
+	// Well-formed, and refused by the API: a name that is no DNS label.
+	if err := os.WriteFile(refused, []byte("apiVersion: v1\nkind: Namespace\nmetadata: {name: Upper_Case}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	attempt := func() {
+		_, err := aggregator.Start(t.Context(), aggregator.Config{StateDir: filepath.Join(folder, "state"), Filenames: []string{refused}})
+		var input *aggregator.InputError
+		if !errors.As(err, &input) || !strings.Contains(err.Error(), "refused.yaml:1") {
+			t.Fatalf("want an InputError that names the file, got %v", err)
+		}
+	}
+	attempt() // what starts once in a process
+	before := runtime.NumGoroutine()
+	for range 5 {
+		attempt()
+	}
+	deadline := time.Now().Add(patience)
+	for runtime.NumGoroutine() > before+2 {
+		if time.Now().After(deadline) {
+			buf := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
+		}
+		runtime.Gosched()
 	}
 }

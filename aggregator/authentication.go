@@ -46,6 +46,10 @@ type authentication struct {
 func newAuthentication(c *Config, state *pki.State) (*authentication, error) {
 	a := &authentication{config: c.RequestHeader}
 	var err error
+	// First: what follows has goroutines that an error here would leave.
+	if a.token, err = newTokenFile(c.TokenAuthFile); err != nil {
+		return nil, err
+	}
 	if a.users, err = a.userCAs(c.ClientCAFile, state); err != nil {
 		return nil, err
 	}
@@ -64,9 +68,6 @@ func newAuthentication(c *Config, state *pki.State) (*authentication, error) {
 		ExtraHeaderPrefixes: headerrequest.StaticStringSlice(a.config.ExtraHeaderPrefixes),
 		CAContentProvider:   a.proxies,
 		AllowedClientNames:  headerrequest.StaticStringSlice(a.config.AllowedNames),
-	}
-	if a.token, err = newTokenFile(c.TokenAuthFile); err != nil {
-		return nil, err
 	}
 	a.request = a.compose(c.AnonymousAuth)
 	return a, nil
