@@ -95,7 +95,7 @@ func TestReopenWatchesAgain(t *testing.T) {
 		{func() { must(t, w.reopen()) }, false},
 	} {
 		step.before()
-		_, changed, settled := w.look()
+		_, changed, settled := w.look(t.Context())
 		if changed != step.changed || !settled || len(w.failed) > 0 {
 			t.Errorf("look: changed %v, settled %v, failed %v; want changed %v, settled", changed, settled, w.failed, step.changed)
 		}

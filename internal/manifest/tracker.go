@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"errors"
@@ -19,7 +20,7 @@ type tracker struct {
 	stdin   io.Reader
 
 	files   map[string]*trackedFile
-	streams map[string][]byte // what was read from names that can be read but once
+	streams map[string]stream // what was read from names that can be read but once
 	scans   int
 	objects []Object
 	general map[string]bool // errors about folders and missing files that hold and were reported
@@ -43,7 +44,7 @@ func newTracker(o Options) *tracker {
 		decoder: newDecoder(o),
 		stdin:   o.Stdin,
 		files:   map[string]*trackedFile{},
-		streams: map[string][]byte{},
+		streams: map[string]stream{},
 		general: map[string]bool{},
 	}
 }
@@ -110,23 +111,23 @@ func (t *tracker) look(e entry, order int) bool {
 		return true
 	}
 	f.sum, f.changed, f.waiting = sum, t.scans, false
-	if readErr != nil {
+	switch {
+	case readErr != nil:
 		f.parsed, f.errs = nil, []*Error{readErr}
-		return true
+	case len(f.good) > 0 && len(bytes.TrimSpace(data)) == 0:
+		// Whoever writes a file through a shell's ">" empties it first and writes when the content is made.
+		f.parsed, f.errs = nil, []*Error{{File: e.name, Message: "the file became empty: its last objects stay", Mend: "remove the file if they are to go"}}
+	default:
+		f.parsed, f.errs = t.decoder.decode(e.name, data)
 	}
-	f.parsed, f.errs = t.decoder.decode(e.name, data)
 	return true
 }
 
 func (t *tracker) content(e entry) ([]byte, *Error) {
-	if data, ok := t.streams[e.name]; ok && e.once {
-		return data, nil
+	if e.once {
+		return t.streams[e.name].data, t.streams[e.name].err
 	}
-	data, err := read(e.name, t.stdin)
-	if e.once && err == nil {
-		t.streams[e.name] = data
-	}
-	return data, err
+	return read(e.name, t.stdin)
 }
 
 // unknown reports whether a file is, or lies in, one of the folders that could not be listed.

@@ -33,8 +33,8 @@ type Update struct {
 // do not exist yet are waited for (their error wraps fs.ErrNotExist). Later updates come when an object
 // was added, changed, moved or removed, or there is a new error: 40 ms after the last event on the file
 // system, and 150 ms after the first if there is no end to them. A file that becomes bad, or in which
-// an object turns up that another file has, keeps the objects of its last good content; a file that is
-// removed loses them. Standard input and pipes are read once.
+// an object turns up that another file has, keeps the objects of its last good content, and so does one
+// that becomes empty, as it may be about to be written; a file that is removed loses them. Standard input and pipes are read once.
 //
 // Followed are files that are written, replaced by rename or removed; folders and, with Recursive, new
 // ones below; symbolic links anywhere on the way, so Kubernetes' own mounts; and what does not exist
@@ -43,7 +43,7 @@ type Update struct {
 //
 // on is called in the goroutine of Watch, never twice at once, and holds it up while it runs. Watch
 // returns nil when ctx is done, and an error when the operating system can watch nothing. It leaves no
-// goroutine behind.
+// goroutine behind, but for one that reads a stream, such as a terminal, whose end has not come yet.
 func Watch(ctx context.Context, o Options, on func(Update)) (err error) {
 	w := &watcher{options: o, tracker: newTracker(o)}
 	if err := w.open(); err != nil {
@@ -53,7 +53,7 @@ func Watch(ctx context.Context, o Options, on func(Update)) (err error) {
 
 	soon := newDebouncer()
 	look := func(always bool) {
-		update, changed, settled := w.look()
+		update, changed, settled := w.look(ctx)
 		if !settled {
 			soon.event()
 		}
@@ -120,7 +120,7 @@ func (w *watcher) reopen() error {
 
 // look lists and reads all files. Folders are watched before they are listed for the last time, so
 // nothing that happens in between is missed; settled is false if they would not stop changing.
-func (w *watcher) look() (update Update, changed, settled bool) {
+func (w *watcher) look(ctx context.Context) (update Update, changed, settled bool) {
 	var c *collector
 	for range maxRounds {
 		c = collect(w.options, true)
@@ -129,6 +129,9 @@ func (w *watcher) look() (update Update, changed, settled bool) {
 		}
 	}
 	w.places = c.places
+	if !w.tracker.readStreams(ctx, c.entries) {
+		return Update{}, false, true
+	}
 	update, changed = w.tracker.scan(c, w.failed)
 	return update, changed, settled
 }

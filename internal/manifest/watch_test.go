@@ -301,7 +301,7 @@ func TestSettleSwaps(t *testing.T) {
 		{service("z"), service("z"), "a.yaml:1 z, b.yaml:1 x", true, 1},
 		{service("x"), service("z"), "a.yaml:1 x, b.yaml:1 z", true, 0},
 		{"[", service("x"), "a.yaml:1 x, b.yaml:1 z", true, 2},
-		{"", service("x"), "b.yaml:1 x", true, 0},
+		{"#", service("x"), "b.yaml:1 x", true, 0},
 	} {
 		put(t, dir, "a.yaml", step.a, "b.yaml", step.b)
 		u, changed := tr.scan(collect(o, false), nil)
