@@ -65,6 +65,8 @@ type row struct {
 	prepare func(obj, old runtime.Object)
 	// validate checks what metadata validation does not; old is nil on creation.
 	validate func(obj, old runtime.Object) field.ErrorList
+	// validateStatus checks what a write to the status subresource leaves. Default: nothing does.
+	validateStatus func(obj, old runtime.Object) field.ErrorList
 }
 
 // selector is a field selector beyond metadata.name and metadata.namespace.

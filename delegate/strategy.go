@@ -84,6 +84,7 @@ func (s strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 // Validate implements rest.RESTCreateStrategy.
 func (s strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
 	errs := validation.ValidateObjectMetaAccessor(metaOf(obj), !s.row.cluster, s.row.nameValidator(), field.NewPath("metadata"))
+	errs = append(errs, validateFinalizers(metaOf(obj).GetFinalizers())...)
 	if s.row.validate != nil {
 		errs = append(errs, s.row.validate(obj, nil)...)
 	}
@@ -133,9 +134,13 @@ func (statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Objec
 	metaOf(obj).SetOwnerReferences(metaOf(old).GetOwnerReferences())
 }
 
-// ValidateUpdate checks the metadata only: nothing validates what a controller reports.
-func (statusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	return validation.ValidateObjectMetaAccessorUpdate(metaOf(obj), metaOf(old), field.NewPath("metadata"))
+// ValidateUpdate checks the metadata, and little else of what a controller reports.
+func (s statusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
+	errs := validation.ValidateObjectMetaAccessorUpdate(metaOf(obj), metaOf(old), field.NewPath("metadata"))
+	if s.row.validateStatus != nil {
+		errs = append(errs, s.row.validateStatus(obj, old)...)
+	}
+	return errs
 }
 
 // GetResetFields tells server-side apply which fields a write to the status does not own.

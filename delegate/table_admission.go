@@ -21,6 +21,7 @@ func validatingRows() []row {
 		admissionRow(func(r *row) {
 			r.object, r.list = &admissionregistrationv1.ValidatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfigurationList{}
 			r.resource, r.defaults = "validatingwebhookconfigurations", defaulting(defaultValidatingWebhooks)
+			r.validate = checking(validateValidatingWebhooks)
 			r.columns = []column{integer("Webhooks", of(func(w *admissionregistrationv1.ValidatingWebhookConfiguration) any { return int64(len(w.Webhooks)) }))}
 		}),
 		admissionRow(func(r *row) {
@@ -54,6 +55,7 @@ func mutatingRows() []row {
 		admissionRow(func(r *row) {
 			r.object, r.list = &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfigurationList{}
 			r.resource, r.defaults = "mutatingwebhookconfigurations", defaulting(defaultMutatingWebhooks)
+			r.validate = checking(validateMutatingWebhooks)
 			r.columns = []column{integer("Webhooks", of(func(w *admissionregistrationv1.MutatingWebhookConfiguration) any { return int64(len(w.Webhooks)) }))}
 		}),
 		admissionRow(func(r *row) {

@@ -32,6 +32,7 @@ func coreRows() []row {
 			gv: gv, object: &corev1.Namespace{}, list: &corev1.NamespaceList{}, resource: "namespaces",
 			cluster: true, short: []string{"ns"}, status: true, name: apivalidation.ValidateNamespaceName,
 			defaults: defaulting(defaultNamespace), prepare: pair(prepareNamespace),
+			validateStatus: checking(validateNamespaceStatus),
 			selectors: []selector{
 				{"status.phase", of(func(n *corev1.Namespace) string { return string(n.Status.Phase) })},
 				{"name", of(func(n *corev1.Namespace) string { return n.Name })},
@@ -65,6 +66,7 @@ func coreActorRows() []row {
 		{
 			gv: gv, object: &corev1.Event{}, list: &corev1.EventList{}, resource: "events",
 			short: []string{"ev"}, createOnUpdate: true, selectors: eventSelectors, columns: eventColumns(),
+			validate: checking(validateEvent),
 		},
 		{
 			gv: gv, object: &corev1.Node{}, list: &corev1.NodeList{}, resource: "nodes",
