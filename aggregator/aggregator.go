@@ -52,8 +52,8 @@ type Aggregator struct {
 
 // Start starts an aggregator and returns when it listens and has read all
 // objects; backends may not have been asked yet. It runs until ctx ends; call
-// Wait for the end. Errors in flags and objects are an *InputError; nothing runs
-// after an error.
+// Wait for the end. Errors in flags and objects are an *InputError; ctx's error
+// means that it ended first. Nothing runs after an error.
 func Start(ctx context.Context, c Config) (*Aggregator, error) {
 	c.setDefaults()
 	if err := checkAnonymous(&c); err != nil {
@@ -73,6 +73,9 @@ func Start(ctx context.Context, c Config) (*Aggregator, error) {
 
 func (a *Aggregator) start(ctx context.Context) error {
 	objects, changes, err := a.followFiles(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return &InputError{err}
 	}
@@ -90,6 +93,27 @@ func (a *Aggregator) start(ctx context.Context) error {
 	}
 	a.running.Go(func() { a.syncFiles(ctx, changes) })
 	return a.followTokens(ctx)
+}
+
+// followTokens keeps the tokens in step with their file until ctx ends.
+func (a *Aggregator) followTokens(ctx context.Context) error {
+	if a.config.TokenAuthFile == "" {
+		return nil
+	}
+	watcher, err := a.auth.token.watch()
+	if err != nil {
+		return err
+	}
+	a.running.Go(func() {
+		a.auth.token.follow(ctx, watcher, func(err error) {
+			e := Event{Subject: "token-auth-file", Message: "read again"}
+			if err != nil {
+				e = Event{Subject: e.Subject, Message: err.Error() + " (the last good content stays)", Warning: true}
+			}
+			a.config.OnEvent(e)
+		})
+	})
+	return nil
 }
 
 // startBehind starts everything that answers on l.

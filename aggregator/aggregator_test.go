@@ -133,6 +133,12 @@ func TestDiscoveryForms(t *testing.T) {
 	if again := r.get("/apis", "Accept", discovery.AcceptV2, "If-None-Match", got.header.Get("Etag")); again.status != http.StatusNotModified {
 		t.Errorf("the same ETag gave %d", again.status)
 	}
+	for _, accept := range []string{"application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "application/cbor"} {
+		got := r.get("/apis", "Accept", accept+";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+		if want := accept + ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"; got.status != http.StatusOK || got.header.Get("Content-Type") != want {
+			t.Errorf("aggregated in %s: %d %s", accept, got.status, got.header.Get("Content-Type"))
+		}
+	}
 	for _, accept := range []string{"application/yaml", "application/vnd.kubernetes.protobuf", "application/cbor", "application/json"} {
 		if got := r.get("/apis", "Accept", accept); got.status != http.StatusOK || got.header.Get("Content-Type") != accept {
 			t.Errorf("Accept %s: %d %s", accept, got.status, got.header.Get("Content-Type"))

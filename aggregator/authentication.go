@@ -1,14 +1,11 @@
 package aggregator
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -20,7 +17,6 @@ import (
 	"k8s.io/apiserver/pkg/authentication/request/union"
 	"k8s.io/apiserver/pkg/authentication/request/websocket"
 	"k8s.io/apiserver/pkg/authentication/request/x509"
-	"k8s.io/apiserver/pkg/authentication/token/tokenfile"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 
 	"github.com/kagg-project/kagg/internal/pki"
@@ -149,42 +145,6 @@ func jsonList(values []string) string {
 func (a *authentication) listen(listener dynamiccertificates.Listener) {
 	a.users.AddListener(listener)
 	a.proxies.AddListener(listener)
-}
-
-// tokens authenticates by a token file, and is given the newest content when
-// the file changes.
-type tokens struct {
-	file    string
-	current atomic.Pointer[tokenfile.TokenAuthenticator]
-}
-
-// newTokenFile reads a token file; the name "" gives an authenticator that knows
-// no token.
-func newTokenFile(file string) (*tokens, error) {
-	t := &tokens{file: file}
-	if file == "" {
-		t.current.Store(tokenfile.New(nil))
-		return t, nil
-	}
-	return t, t.reload()
-}
-
-// reload reads the file again; the old content stays when it cannot be read.
-func (t *tokens) reload() error {
-	if _, err := os.Stat(t.file); err != nil {
-		return fmt.Errorf("token-auth-file: %w", err)
-	}
-	next, err := tokenfile.NewCSV(t.file)
-	if err != nil {
-		return fmt.Errorf("token-auth-file %s: %w: each line is token,user,uid and optionally \"group1,group2\"", t.file, err)
-	}
-	t.current.Store(next)
-	return nil
-}
-
-// AuthenticateToken says whose token value is, by the newest content.
-func (t *tokens) AuthenticateToken(ctx context.Context, value string) (*authenticator.Response, bool, error) {
-	return t.current.Load().AuthenticateToken(ctx, value)
 }
 
 // checkAnonymous refuses what would open kagg to a network without anyone

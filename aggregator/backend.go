@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,8 +133,12 @@ func (b *backend) hosts() []string {
 // unreachable says why the backend cannot even be asked; "" when it can.
 func (b *backend) unreachable() string {
 	switch {
-	case b.spec.resolveError != "":
-		return b.spec.resolveError
+	case b.spec.resolveErr != nil:
+		var failed *proxy.ResolveError
+		if b.pace.eager && errors.As(b.spec.resolveErr, &failed) {
+			return failed.Explain()
+		}
+		return b.spec.resolveErr.Error()
 	case b.transportErr != nil:
 		return b.transportErr.Error()
 	}

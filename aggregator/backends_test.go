@@ -140,3 +140,28 @@ func TestFailuresAreToldOnce(t *testing.T) {
 		t.Errorf("told %d times of one failure", n)
 	}
 }
+
+// What is wrong with an annotation is said as such.
+func TestWrongAnnotationIsNamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.write("one.yaml", strings.Replace(apiService("widgets", "none", group, "v1", 15), "metadata: {", `metadata: {annotations: {kagg.dev/endpoint: "http://foo"}, `, 1))
+	r.waitCondition("v1."+group, "False")
+	c := r.aggregator.Snapshot().Conditions["v1."+group]
+	if c.Reason != "FailedDiscoveryCheck" || !strings.Contains(c.Message, "kagg.dev/endpoint") || !strings.Contains(c.Message, "http://foo") {
+		t.Errorf("the condition does not name the annotation: %+v", c)
+	}
+}
+
+// An object that the API refuses is told of once, not at each change of another.
+func TestRefusedObjectIsToldOfOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.write("refused.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: Upper_Case}\n")
+	r.waitEvent("files", "Upper_Case")
+	r.write("other.yaml", apiService("widgets", "none", group, "v1", 15))
+	r.waitCondition("v1."+group, "False")
+	if n := r.countEvents("files", "Upper_Case"); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}

@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
@@ -86,9 +85,7 @@ func buildRoute(in buildInput, a *apiregistrationv1.APIService) *route {
 		facts.Probe = b.seen.probes[schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}]
 		r.label, r.lastProbe, r.wake = key.label(), b.seen.lastProbe, b.wake
 		r.target.Resolution, r.target.Transport, r.target.TransportErr = b.spec.resolution, b.transport, b.transportErr
-		if b.spec.resolveError != "" {
-			r.target.ResolveErr = errors.New(b.spec.resolveError)
-		}
+		r.target.ResolveErr = b.spec.resolveErr
 	}
 	r.condition = availability.Evaluate(facts)
 	r.target.Available = r.condition.Status == apiregistrationv1.ConditionTrue

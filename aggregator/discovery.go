@@ -27,8 +27,6 @@ type discoveryDocument struct {
 	inputs []discoverymerge.Input
 	result discoverymerge.Result
 	etag   func() string
-	// aggregated serves /apis to clients that ask for the v2 form.
-	aggregated http.Handler
 }
 
 var (
@@ -54,7 +52,6 @@ func newLegacyDiscoveryCodecs() serializer.CodecFactory {
 func newDiscoveryDocument(inputs []discoverymerge.Input) *discoveryDocument {
 	d := &discoveryDocument{inputs: inputs, result: discoverymerge.Merge(inputs, discoverymerge.UpstreamQuirks())}
 	d.etag = sync.OnceValue(func() string { return discoveryETag(d.result.Aggregated) })
-	d.aggregated = http.HandlerFunc(d.serveAggregated)
 	return d
 }
 
@@ -69,10 +66,14 @@ func discoveryETag(list *apidiscoveryv2.APIGroupDiscoveryList) string {
 	return fmt.Sprintf("%X", sha512.Sum512(data))
 }
 
-func (d *discoveryDocument) serveAggregated(w http.ResponseWriter, req *http.Request) {
-	media, _, err := negotiation.NegotiateOutputMediaType(req, aggregatedDiscoveryCodecs, aggregated.DiscoveryEndpointRestrictions)
-	if err != nil || media.Convert == nil {
-		w.WriteHeader(http.StatusInternalServerError)
+// serve answers /apis in the form that the Accept header asks for, as
+// k8s.io/apiserver does (pkg/endpoints/discovery/aggregated, WrappedHandler);
+// CBOR is always among the encodings here, not behind a feature gate.
+func (d *discoveryDocument) serve(w http.ResponseWriter, req *http.Request) {
+	media, _ := negotiation.NegotiateMediaTypeOptions(req.Header.Get("Accept"),
+		aggregatedDiscoveryCodecs.SupportedMediaTypes(), aggregated.DiscoveryEndpointRestrictions)
+	if !aggregated.IsAggregatedDiscoveryGVK(media.Convert) {
+		d.serveGroups(w, req)
 		return
 	}
 	if media.Convert.GroupVersion() != apidiscoveryv2.SchemeGroupVersion {

@@ -36,7 +36,9 @@ type files struct {
 	client    dynamic.Interface
 	resources map[schema.GroupVersionKind]resource
 	applied   map[fileKey]manifest.Object
-	onEvent   func(Event)
+	// refused holds what the API said of an object that it did not take.
+	refused map[fileKey]string
+	onEvent func(Event)
 }
 
 type fileKey struct {
@@ -52,11 +54,12 @@ func (k fileKey) String() string {
 }
 
 func newFiles(client dynamic.Interface, resources map[schema.GroupVersionKind]resource, onEvent func(Event)) *files {
-	return &files{client: client, resources: resources, applied: map[fileKey]manifest.Object{}, onEvent: onEvent}
+	return &files{client: client, resources: resources, applied: map[fileKey]manifest.Object{}, refused: map[fileKey]string{}, onEvent: onEvent}
 }
 
 // sync makes the local APIs have what objects say. The errors name the file and
-// the line; an object with an error stays as it was, and all others are synced.
+// the line; an object with an error stays as it was, and all others are synced. An
+// object that is refused as before is tried again and not told of again.
 func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 	wanted := make(map[fileKey]manifest.Object, len(objects))
 	for _, o := range objects {
@@ -76,11 +79,17 @@ func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 			continue
 		}
 		if err := f.apply(ctx, key, o); err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: %s: %w", o.Source.File, o.Source.Line, key, err))
+			refusal := fmt.Errorf("%s: %s: %w", o.Source, key, err)
+			if refusal.Error() != f.refused[key] {
+				errs = append(errs, refusal)
+			}
+			f.refused[key] = refusal.Error()
 			continue
 		}
 		f.applied[key] = o
+		delete(f.refused, key)
 	}
+	maps.DeleteFunc(f.refused, func(key fileKey, _ string) bool { _, ok := wanted[key]; return !ok })
 	return errors.Join(errs...)
 }
 

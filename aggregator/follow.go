@@ -3,10 +3,6 @@ package aggregator
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
-
-	"github.com/fsnotify/fsnotify"
 
 	"github.com/kagg-project/kagg/delegate"
 	"github.com/kagg-project/kagg/internal/manifest"
@@ -70,35 +66,4 @@ func (a *Aggregator) syncFiles(ctx context.Context, states <-chan []manifest.Obj
 			}
 		}
 	}
-}
-
-// followTokens reads the token file again when it changes, until ctx ends. Its
-// folder is watched: editors and mounts replace the file.
-func (a *Aggregator) followTokens(ctx context.Context) error {
-	if a.config.TokenAuthFile == "" {
-		return nil
-	}
-	watcher, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("following the token file: %w", err)
-	}
-	if err := watcher.Add(filepath.Dir(a.config.TokenAuthFile)); err != nil {
-		return fmt.Errorf("following the token file: %w", err)
-	}
-	a.running.Go(func() {
-		defer func() { _ = watcher.Close() }()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case err := <-watcher.Errors:
-				a.config.OnEvent(Event{Subject: "token-auth-file", Message: err.Error(), Warning: true})
-			case <-watcher.Events:
-				if err := a.auth.token.reload(); err != nil {
-					a.config.OnEvent(Event{Subject: "token-auth-file", Message: err.Error() + " (the last good content stays)", Warning: true})
-				}
-			}
-		}
-	})
-	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
-
 	"github.com/kagg-project/kagg/proxy"
 )
 
@@ -37,7 +35,7 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	path := req.URL.Path
 	switch {
 	case path == "/apis":
-		aggregated.WrapAggregatedDiscoveryToHandler(http.HandlerFunc(s.discovery.serveGroups), s.discovery.aggregated, nil).ServeHTTP(w, req)
+		s.discovery.serve(w, req)
 	case path == "/apis/":
 		s.discovery.serveGroups(w, req)
 	case strings.HasPrefix(path, "/apis/"):

@@ -133,7 +133,7 @@ func (l *controlLoop) followRegistry(ctx context.Context) {
 		switch {
 		case !known:
 			l.backends[key] = l.start(ctx, spec, now, predecessor(served, spec))
-		case b.spec.address() != spec.address() || b.spec.resolveError != spec.resolveError || !b.trust.equal(now):
+		case b.spec.address() != spec.address() || errorText(b.spec.resolveErr) != errorText(spec.resolveErr) || !b.trust.equal(now):
 			b.close()
 			l.backends[key] = l.start(ctx, spec, now, b)
 		case !slices.Equal(*b.groupVersions.Load(), spec.groupVersions):
@@ -182,6 +182,9 @@ func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, be
 	seen := &observation{lastProbe: b.lastProbe}
 	if before != nil {
 		seen = before.seen.succeed(b.lastProbe).forget(spec.groupVersions)
+		if before.spec.resolveErr != nil {
+			seen.probes = nil // nothing was probed: there was no address
+		}
 	}
 	return &trackedBackend{backend: b, trust: now, seen: seen}
 }

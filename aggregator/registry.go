@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ func (k backendKey) label() string {
 type backendSpec struct {
 	key           backendKey
 	resolution    proxy.Resolution
-	resolveError  string
+	resolveErr    error
 	caBundle      []byte
 	insecure      bool
 	groupVersions []schema.GroupVersion
@@ -113,7 +114,7 @@ func (r *Registry) facts(a *apiregistrationv1.APIService) availability.Facts {
 	resolution, err := r.resolve(a)
 	f := availability.Facts{
 		Service:        a.Spec.Service,
-		AddressGiven:   err == nil && resolution.Rule.Given(),
+		AddressGiven:   given(resolution, err),
 		Object:         r.services[k],
 		EndpointSlices: r.slices[k],
 	}
@@ -121,6 +122,14 @@ func (r *Registry) facts(a *apiregistrationv1.APIService) availability.Facts {
 		f.EndpointSlices = mirror(e)
 	}
 	return f
+}
+
+// given tells whether an address was given by hand, be it a wrong one.
+func given(resolution proxy.Resolution, err error) bool {
+	if failed, ok := errors.AsType[*proxy.ResolveError](err); ok {
+		return failed.Cause == proxy.CauseInvalidEndpoint
+	}
+	return resolution.Rule.Given()
 }
 
 // keyOf returns the backend that serves a remote APIService.
@@ -151,11 +160,7 @@ func (r *Registry) backends() map[backendKey]backendSpec {
 		spec, known := specs[key]
 		if !known {
 			spec = backendSpec{key: key, caBundle: a.Spec.CABundle, insecure: a.Spec.InsecureSkipTLSVerify}
-			resolution, err := r.resolve(a)
-			spec.resolution = resolution
-			if err != nil {
-				spec.resolveError = err.Error()
-			}
+			spec.resolution, spec.resolveErr = r.resolve(a)
 		}
 		spec.groupVersions = append(spec.groupVersions, schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version})
 		specs[key] = spec

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -75,6 +76,9 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	running, err := aggregator.Start(ctx, config)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // told to stop while it started
+	}
 	if err != nil {
 		return err
 	}
