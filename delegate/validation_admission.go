@@ -30,7 +30,7 @@ func validateValidatingWebhooks(c, _ *admissionregistrationv1.ValidatingWebhookC
 
 func validateMutatingWebhooks(c, _ *admissionregistrationv1.MutatingWebhookConfiguration) field.ErrorList {
 	common := make([]admissionregistrationv1.ValidatingWebhook, 0, len(c.Webhooks))
-	var errs field.ErrorList
+	errs := make(field.ErrorList, 0, len(c.Webhooks))
 	for i := range c.Webhooks {
 		w := &c.Webhooks[i]
 		common = append(common, admissionregistrationv1.ValidatingWebhook{
