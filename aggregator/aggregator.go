@@ -37,6 +37,7 @@ func (e *InputError) Unwrap() error { return e.Err }
 type Aggregator struct {
 	config    Config
 	state     *pki.State
+	release   func() error
 	local     *delegate.Server
 	memory    *memory.Backend
 	auth      *authentication
@@ -137,6 +138,9 @@ func (a *Aggregator) abandon(ended context.Context) {
 	if a.memory != nil {
 		a.memory.Close()
 	}
+	if a.release != nil {
+		_ = a.release() // the start's own error is the one to tell
+	}
 	if a.stopped != nil {
 		return // serving has run them, and ends them with ctx
 	}
@@ -162,6 +166,9 @@ func (a *Aggregator) prepareTrust() error {
 	}
 	var err error
 	if a.state, err = pki.Ensure(a.config.StateDir, options); err != nil {
+		return err
+	}
+	if a.release, err = a.state.Hold(); err != nil {
 		return err
 	}
 	if a.auth, err = newAuthentication(&a.config, a.state); err != nil {
@@ -347,4 +354,6 @@ func (a *Aggregator) Wait() {
 	<-a.stopped
 	a.running.Wait()
 	a.memory.Close()
+	// The operating system gives the folder free in any case.
+	_ = a.release()
 }

@@ -11,15 +11,34 @@ func (s *State) lockFile() string {
 	return filepath.Join(s.Dir, "pki", ".lock")
 }
 
+// errHeld is what lockExclusive returns for a lock that it was not to wait for.
+var errHeld = errors.New("another process holds it")
+
 // lock waits until no other goroutine or process works on the folder, and returns what ends the work.
-// The operating system drops the lock of a process that dies, so a stale file blocks nobody; the file
-// itself stays, since removing it would let two processes hold "the" lock on two different files.
 func (s *State) lock() (unlock func() error, err error) {
-	f, err := os.OpenFile(s.lockFile(), os.O_CREATE|os.O_RDWR, keyMode)
+	return s.take(s.lockFile(), true)
+}
+
+// Hold takes the folder for a process that serves from it, until release is called or the process ends.
+// It does not wait: a folder that another process serves from is an error, since the two would write each
+// other's kubeconfigs over. Ensure and IssueServing work on a held folder too.
+func (s *State) Hold() (release func() error, err error) {
+	release, err = s.take(filepath.Join(s.Dir, "pki", ".serving"), false)
+	if errors.Is(err, errHeld) {
+		return nil, fmt.Errorf("another kagg serves from the state folder %q: stop it, or name another folder with --state-dir", s.Dir)
+	}
+	return release, err
+}
+
+// take takes the lock of one file. The operating system drops the lock of a process that dies, so a stale
+// file blocks nobody; the file itself stays, since removing it would let two processes hold "the" lock on
+// two different files.
+func (s *State) take(file string, wait bool) (unlock func() error, err error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, keyMode)
 	if err != nil {
 		return nil, fmt.Errorf("lock state folder %q: %w", s.Dir, err)
 	}
-	if err := lockExclusive(f); err != nil {
+	if err := lockExclusive(f, wait); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock state folder %q with %q: %w", s.Dir, f.Name(), err), f.Close())
 	}
 	return func() error {
