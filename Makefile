@@ -29,13 +29,18 @@ conformance: ## Run the real sample-apiserver, etcd and kubectl against kagg
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-lint: ## Run golangci-lint over all modules
+lint: lint-kagg lint-conformance ## Run golangci-lint over all modules
+
+.PHONY: lint-kagg lint-conformance
+lint-kagg:
 	$(LINT) run ./...
+
+lint-conformance:
 	cd conformance && $(GO) tool -modfile=../internal/tools/go.mod golangci-lint run --config ../.golangci.yaml ./...
 
 verify: ## Check formatting, modules and lint; report every failure
 	@failed=; \
-	for check in verify-format verify-modules lint; do \
+	for check in verify-format verify-modules lint-kagg lint-conformance; do \
 		echo "== $$check"; $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; \
 	done; \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

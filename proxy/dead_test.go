@@ -122,7 +122,9 @@ func TestDeadConnectionEndsWatch(t *testing.T) {
 	if _, err := io.ReadAll(resp.Body); err == nil {
 		t.Error("the watch ended as if it were whole")
 	}
-	<-failed.ch
+	if err := <-failed.ch; err == nil {
+		t.Error("the failure was told of without its error")
+	}
 }
 
 // GOAWAY from a backend that shuts down: requests move to a new connection.

@@ -106,7 +106,6 @@ type jsonField struct {
 func jsonFields(t reflect.Type) []jsonField {
 	var fields []jsonField
 	for f := range t.Fields() {
-		f := f
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		embedded := f.Type
 		if embedded.Kind() == reflect.Pointer {
