@@ -42,6 +42,7 @@ type Aggregator struct {
 	memory    *memory.Backend
 	auth      *authentication
 	trust     *trustFiles
+	serving   *dynamiccertificates.DynamicCertKeyPairContent
 	source    *source
 	snapshots *snapshots
 	files     *files
@@ -160,12 +161,8 @@ func (a *Aggregator) abandon(ended context.Context) {
 
 // prepareTrust makes or reads every certificate.
 func (a *Aggregator) prepareTrust() error {
-	options := pki.Options{}
-	if !a.config.BindAddress.IsUnspecified() {
-		options.ServingHosts = []string{a.config.BindAddress.String()}
-	}
 	var err error
-	if a.state, err = pki.Ensure(a.config.StateDir, options); err != nil {
+	if a.state, err = pki.Ensure(a.config.StateDir, a.pkiOptions()); err != nil {
 		return err
 	}
 	if a.release, err = a.state.Hold(); err != nil {
@@ -174,11 +171,19 @@ func (a *Aggregator) prepareTrust() error {
 	if a.auth, err = newAuthentication(&a.config, a.state); err != nil {
 		return &InputError{err}
 	}
-	a.trust, err = newTrustFiles(&a.config, a.state)
-	if err != nil {
+	if a.trust, err = newTrustFiles(&a.config, a.state); err != nil {
 		return &InputError{err}
 	}
+	a.report("front proxy", a.trust.check(a.auth.proxies, a.config.RequestHeader.AllowedNames))
 	return nil
+}
+
+// pkiOptions say what the made certificates are to be good for.
+func (a *Aggregator) pkiOptions() pki.Options {
+	if a.config.BindAddress.IsUnspecified() {
+		return pki.Options{}
+	}
+	return pki.Options{ServingHosts: []string{a.config.BindAddress.String()}}
 }
 
 // startLocalAPIs starts the stand-in for the kube-apiserver.
@@ -266,11 +271,11 @@ func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 	if certFile == "" {
 		certFile, keyFile = a.state.Serving.CertFile, a.state.Serving.KeyFile
 	}
-	cert, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", certFile, keyFile)
-	if err != nil {
+	var err error
+	if a.serving, err = dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", certFile, keyFile); err != nil {
 		return &InputError{fmt.Errorf("serving certificate: %w", err)}
 	}
-	cert.AddListener(listenerFunc(func() { a.report("kubeconfig", a.writeKubeconfigs(cert)) }))
+	a.serving.AddListener(listenerFunc(func() { a.report("kubeconfig", a.writeKubeconfigs()) }))
 	a.auth.listen(listenerFunc(func() {
 		a.report("configmap/"+delegate.AuthenticationConfigMap, a.local.PublishAuthenticationConfig(ctx, a.auth.configMap()))
 	}))
@@ -278,18 +283,19 @@ func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 		authentication: a.auth, authorizer: a.authorizer(), codecs: delegate.Codecs,
 		requestInfo: newRequestInfoResolver(), stopping: ctx,
 	}.handler(a.router(ctx))
-	if a.stopped, err = serve(l, h, cert, a.auth.clientCA, ctx.Done()); err != nil {
+	if a.stopped, err = serve(l, h, a.serving, a.auth.clientCA, ctx.Done()); err != nil {
 		return err
 	}
-	return a.writeKubeconfigs(cert)
+	a.running.Go(func() { a.renew(ctx) })
+	return a.writeKubeconfigs()
 }
 
 // writeKubeconfigs writes both kubeconfigs. A serving certificate that was given
 // is trusted in them by itself: its CA is not known.
-func (a *Aggregator) writeKubeconfigs(cert dynamiccertificates.CertKeyContentProvider) error {
+func (a *Aggregator) writeKubeconfigs() error {
 	var given []byte
 	if a.config.ServingCertFile != "" {
-		given, _ = cert.CurrentCertKeyContent()
+		given, _ = a.serving.CurrentCertKeyContent()
 	}
 	return a.state.WriteKubeconfigs(a.url, given)
 }

@@ -290,6 +290,9 @@ func TestMetricsAndIndex(t *testing.T) {
 	r.eventually("metric", func() bool {
 		return strings.Contains(r.get("/metrics").body, `aggregator_unavailable_apiservice{name="`+name+`"} 1`)
 	})
+	if got := r.get("/readyz?verbose"); !strings.Contains(got.body, "generation "+got.header.Get("Kagg-Generation")) {
+		t.Errorf("readyz does not tell the generation: %v", got)
+	}
 	var root metav1.RootPaths
 	if err := json.Unmarshal([]byte(r.get("/").body), &root); err != nil {
 		t.Fatal(err)

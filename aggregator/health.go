@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -11,8 +12,7 @@ import (
 )
 
 // newOwnPaths serves what is kagg's own: health, metrics, and the list of all
-// paths, which names those of the local APIs too. All else goes to next. The generation that an answer is about stands in its Kagg-Generation
-// header.
+// paths, which names those of the local APIs too. All else goes to next.
 func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.Handler) http.Handler {
 	m := mux.NewPathRecorderMux("kagg")
 	routes.Index{}.Install(index{m, local, s}, m)
@@ -39,7 +39,18 @@ func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.H
 	healthz.InstallLivezHandler(m, healthz.PingHealthz)
 	healthz.InstallReadyzHandler(m, healthz.PingHealthz, snapshot, backends, shutdown)
 	routes.DefaultMetrics{}.Install(m)
-	return m
+	return withGeneration(s, m)
+}
+
+// withGeneration adds the newest snapshot's generation to /readyz?verbose.
+func withGeneration(s *snapshots, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h.ServeHTTP(w, req)
+		if now := s.load(); req.URL.Path == "/readyz" && req.URL.Query().Has("verbose") && now != nil {
+			// A client that is gone is nobody to tell.
+			_, _ = fmt.Fprintf(w, "generation %d\n", now.Generation)
+		}
+	})
 }
 
 // index lists every path that is served.

@@ -241,6 +241,7 @@ func TestFrontProxyCertificateIsPickedUpLive(t *testing.T) {
 	b := r.backend("widgets", "api", widgets(group, "v1"))
 	r.write("widgets.yaml", b.objects("widgets", "api", group, "v1"))
 	r.waitCondition("v1."+group, "False")
+	r.waitEvent("front proxy", "--requestheader-client-ca-file")
 	copyFile(t, r.aggregator.State().FrontProxyClient.KeyFile, key)
 	copyFile(t, r.aggregator.State().FrontProxyClient.CertFile, cert)
 	r.waitCondition("v1."+group, "True")

@@ -2,8 +2,11 @@ package aggregator
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"os"
+	"slices"
 
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 
@@ -44,6 +47,37 @@ func newTrustFiles(c *Config, state *pki.State) (*trustFiles, error) {
 func (t *trustFiles) current() trust {
 	cert, key := t.cert.CurrentCertKeyContent()
 	return trust{clientCert: cert, clientKey: key, roots: t.roots}
+}
+
+// check tells why backends that follow the published configuration would not
+// believe the front-proxy certificate: they would take every user for
+// system:anonymous, or refuse the connection. nil means that they believe it.
+func (t *trustFiles) check(ca dynamiccertificates.CAContentProvider, allowedNames []string) error {
+	certPEM, keyPEM := t.cert.CurrentCertKeyContent()
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return err
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		return err
+	}
+	options, ok := ca.VerifyOptions()
+	if !ok {
+		return nil
+	}
+	options.KeyUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	options.Intermediates = x509.NewCertPool()
+	options.Intermediates.AppendCertsFromPEM(certPEM)
+	if _, err := leaf.Verify(options); err != nil {
+		return fmt.Errorf("backends will not believe the front-proxy certificate %q of issuer %q: %w: "+
+			"make --requestheader-client-ca-file name the CA that signed --proxy-client-cert-file", leaf.Subject.CommonName, leaf.Issuer.CommonName, err)
+	}
+	if len(allowedNames) > 0 && !slices.Contains(allowedNames, leaf.Subject.CommonName) {
+		return fmt.Errorf("backends will not believe the front-proxy certificate %q: its common name is not among %q: add it to --requestheader-allowed-names",
+			leaf.Subject.CommonName, allowedNames)
+	}
+	return nil
 }
 
 // run follows the files until ctx ends.

@@ -21,9 +21,9 @@ func (l *logging) addFlags(flags *pflag.FlagSet) {
 	flags.IntVarP(&l.verbosity, "v", "v", 0, "how much the libraries log; 3 logs every request")
 }
 
-// apply sends the libraries' log to out. Without verbosity only warnings and
+// setLog sends the libraries' log to out. Without verbosity only warnings and
 // errors are worth a line: kagg says the rest itself.
-func (l *logging) apply(out io.Writer) error {
+func setLog(l logging, out io.Writer) error {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	if err := flags.Set("v", strconv.Itoa(l.verbosity)); err != nil {

@@ -25,6 +25,9 @@ Exit codes: 0 done; 1 failed; 2 wrong usage, or errors in the given objects.`
 type streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// SetLog makes the libraries log as asked. Their log is the process's, so
+	// that only main may set it; nil leaves it as it is.
+	SetLog func(logging, io.Writer) error
 }
 
 // usageError is an error in how a command was called.

@@ -68,8 +68,10 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 	if err != nil {
 		return err
 	}
-	if err := l.apply(s.Err); err != nil {
-		return err
+	if s.SetLog != nil {
+		if err := s.SetLog(l, s.Err); err != nil {
+			return err
+		}
 	}
 	config.Stdin = s.In
 	config.OnEvent = out.event
