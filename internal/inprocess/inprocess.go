@@ -57,6 +57,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 				w.fail(fmt.Errorf("in-process handler panicked on %s %s: %v", req.Method, req.URL.Path, p))
 				return
 			}
+			if err := req.Context().Err(); err != nil {
+				// A handler that left because the client did has not answered in whole.
+				_ = writer.CloseWithError(err)
+			}
 			w.finish()
 		}()
 		t.handler.ServeHTTP(w, served)
