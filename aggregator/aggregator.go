@@ -90,6 +90,9 @@ func (a *Aggregator) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if address, ok := l.Addr().(*net.TCPAddr); ok && a.config.SecurePort != 0 && address.Port != a.config.SecurePort {
+		a.config.OnEvent(Event{Subject: "kagg", Message: fmt.Sprintf("port %d is taken: using %d", a.config.SecurePort, address.Port), Warning: true})
+	}
 	if err := a.startBehind(ctx, l, objects); err != nil {
 		return errors.Join(err, l.Close())
 	}

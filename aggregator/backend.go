@@ -158,6 +158,7 @@ func (b *backend) discoveryLoop(ctx context.Context) {
 			return
 		case <-timer.C:
 		case request = <-b.discoveryNow:
+			f.legacyUntil = time.Time{}
 		}
 		start := time.Now()
 		wanted := *b.groupVersions.Load()
@@ -200,6 +201,6 @@ func (b *backend) openAPILoop(ctx context.Context) {
 			return
 		}
 		b.report(report{from: b, openAPI: &o})
-		timer.Reset(wait.next(o.failed(), time.Since(start)))
+		timer.Reset(wait.next(o.failed() || o.none(), time.Since(start)))
 	}
 }

@@ -8,7 +8,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
+	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/kagg-project/kagg/aggregator"
 )
@@ -141,16 +144,25 @@ func TestFailuresAreToldOnce(t *testing.T) {
 	}
 }
 
-// What is wrong with an annotation is said as such.
+// What is wrong with an annotation is said as such: for a file with its line, and
+// for an object from elsewhere in the condition.
 func TestWrongAnnotationIsNamed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	r.write("one.yaml", strings.Replace(apiService("widgets", "none", group, "v1", 15), "metadata: {", `metadata: {annotations: {kagg.dev/endpoint: "http://foo"}, `, 1))
+	r.waitEvent("files", "one.yaml:5: metadata.annotations[kagg.dev/endpoint]")
+
+	r.write("one.yaml", apiService("widgets", "none", group, "v1", 15))
 	r.waitCondition("v1."+group, "False")
-	c := r.aggregator.Snapshot().Conditions["v1."+group]
-	if c.Reason != "FailedDiscoveryCheck" || !strings.Contains(c.Message, "kagg.dev/endpoint") || !strings.Contains(c.Message, "http://foo") {
-		t.Errorf("the condition does not name the annotation: %+v", c)
+	client := apiregistration.NewForConfigOrDie(r.admin).ApiregistrationV1().APIServices()
+	patch := []byte(`{"metadata":{"annotations":{"kagg.dev/endpoint":"http://foo"}}}`)
+	if _, err := client.Patch(t.Context(), "v1."+group, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
 	}
+	r.waitFor("a condition that names the annotation", func(s *aggregator.Snapshot) bool {
+		c := s.Conditions["v1."+group]
+		return c.Reason == "FailedDiscoveryCheck" && strings.Contains(c.Message, "kagg.dev/endpoint") && strings.Contains(c.Message, "http://foo")
+	})
 }
 
 // An object that the API refuses is told of once, not at each change of another.

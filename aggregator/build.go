@@ -41,6 +41,8 @@ type buildInput struct {
 func build(in buildInput) *Snapshot {
 	s := &Snapshot{
 		Conditions: make(map[string]apiregistrationv1.APIServiceCondition, len(in.registry.APIServices)),
+		lacks:      map[string]string{},
+		served:     map[string]bool{},
 		uids:       make(map[string]types.UID, len(in.registry.APIServices)),
 		routes:     make(map[string]*route, len(in.registry.APIServices)),
 		groups:     map[string]bool{},
@@ -52,6 +54,14 @@ func build(in buildInput) *Snapshot {
 		s.uids[a.Name] = a.UID
 		s.routes[routePath(a)] = r
 		s.groups[a.Spec.Group] = true
+		if a.Spec.Service == nil {
+			s.served[a.Name] = in.local.discovery[schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}] != nil
+		} else if r.target.Available {
+			key := keyOf(a)
+			if lack := in.backends[key].seen.lack(); lack != "" {
+				s.lacks[key.label()] = lack
+			}
+		}
 	}
 	for _, b := range in.backends {
 		s.complete = s.complete && b.seen.complete(b.spec)

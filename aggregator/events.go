@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
-
-	"github.com/kagg-project/kagg/openapimerge"
 )
 
 // eventsBetween says what a person wants to know of the step from one snapshot
@@ -15,7 +13,7 @@ import (
 // first.
 func eventsBetween(previous, next *Snapshot) []Event {
 	if previous == nil {
-		previous = &Snapshot{openAPI: &openAPIDocuments{}, Conditions: map[string]apiregistrationv1.APIServiceCondition{}}
+		previous = &Snapshot{}
 	}
 	var out []Event
 	for _, name := range slices.Sorted(maps.Keys(previous.Conditions)) {
@@ -26,14 +24,31 @@ func eventsBetween(previous, next *Snapshot) []Event {
 	for _, name := range slices.Sorted(maps.Keys(next.Conditions)) {
 		before, known := previous.Conditions[name]
 		after := next.Conditions[name]
-		if (known && before == after) || next.routeOf(name).target.Local {
+		if known && before == after {
+			continue
+		}
+		if next.routeOf(name).target.Local {
+			if e, ok := localEvent(name, known, next); ok {
+				out = append(out, e)
+			}
 			continue
 		}
 		if e, ok := conditionEvent(name, before, after); ok {
 			out = append(out, e)
 		}
 	}
-	return append(out, openAPIEvents(openAPILacks(previous), openAPILacks(next))...)
+	return append(out, openAPIEvents(previous.lacks, next.lacks)...)
+}
+
+// localEvent tells of an APIService without spec.service that nobody serves, and
+// of one that had one before. Those that kagg made for itself are no news.
+func localEvent(name string, known bool, s *Snapshot) (Event, bool) {
+	e := Event{Subject: "apiservice/" + name, Message: "served by kagg itself: it has no spec.service"}
+	if !s.served[name] {
+		e.Message, e.Warning = "has no spec.service, and kagg does not serve its group and version itself: its requests get 404", true
+		return e, true
+	}
+	return e, known
 }
 
 func conditionEvent(name string, before, after apiregistrationv1.APIServiceCondition) (Event, bool) {
@@ -54,19 +69,6 @@ func conditionEvent(name string, before, after apiregistrationv1.APIServiceCondi
 	return e, before != after
 }
 
-// openAPILacks says, for each available backend that has no OpenAPI document,
-// why. That of one that is not available follows from that.
-func openAPILacks(s *Snapshot) map[string]string {
-	lacks := map[string]string{}
-	for i := range s.openAPI.remote {
-		in := &s.openAPI.remote[i]
-		if lack := openAPILack(in); lack != "" && s.Conditions[in.APIService].Status == apiregistrationv1.ConditionTrue {
-			lacks[in.Backend] = lack
-		}
-	}
-	return lacks
-}
-
 // openAPIEvents tells of lacks that were not there before.
 func openAPIEvents(before, after map[string]string) []Event {
 	var out []Event
@@ -76,16 +78,4 @@ func openAPIEvents(before, after map[string]string) []Event {
 		}
 	}
 	return out
-}
-
-func openAPILack(in *openapimerge.Input) string {
-	switch {
-	case in.V2 != nil || in.V3 != nil:
-		return ""
-	case in.V2Failure != "":
-		return "OpenAPI could not be read: " + in.V2Failure
-	case in.V3Failure != "":
-		return "OpenAPI could not be read: " + in.V3Failure
-	}
-	return "serves no OpenAPI document: kubectl explain and client-side validation know nothing of its kinds"
 }

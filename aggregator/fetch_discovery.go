@@ -26,6 +26,10 @@ import (
 // kube-aggregator's.
 var discoveryLimits = limits{timeout: 5 * time.Second, size: 64 << 20}
 
+// legacyPatience is for how long a backend that does not speak the aggregated
+// form is not asked for it again, unless it goes and comes back meanwhile.
+const legacyPatience = 30 * time.Second
+
 // Who asks for discovery: as in the kube-aggregator, a member of system:masters
 // asks for the aggregated document, and nobody of note for the others
 // (pkg/apiserver/handler_discovery.go, fetchFreshDiscoveryForService).
@@ -90,6 +94,9 @@ type aggregatedDocument struct {
 type discoveryFetcher struct {
 	fetcher
 	pages map[string]*page
+	// legacyUntil is until when the aggregated form is not asked for: the
+	// backend does not speak it.
+	legacyUntil time.Time
 	// claimed holds the entries picked out of document.
 	document *aggregatedDocument
 	claimed  map[schema.GroupVersion]discoveryEntry
@@ -103,9 +110,16 @@ func newDiscoveryFetcher(f fetcher) *discoveryFetcher {
 // that form, for each group-version's own. What could not be had stands in the
 // result as a failure.
 func (f *discoveryFetcher) fetch(ctx context.Context, wanted []schema.GroupVersion) discovered {
-	document, err := f.fetchAggregated(ctx)
+	var document *aggregatedDocument
+	err := errNotAggregated
+	if !time.Now().Before(f.legacyUntil) {
+		document, err = f.fetchAggregated(ctx)
+	}
 	switch {
 	case errors.Is(err, errNotAggregated):
+		if !time.Now().Before(f.legacyUntil) {
+			f.legacyUntil = time.Now().Add(legacyPatience)
+		}
 		d := discovered{entries: make(map[schema.GroupVersion]discoveryEntry, len(wanted))}
 		for _, gv := range wanted {
 			d.entries[gv] = f.fetchLegacy(ctx, gv)

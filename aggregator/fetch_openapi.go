@@ -30,6 +30,10 @@ type openAPI struct {
 // failed tells whether a document could not be had.
 func (o openAPI) failed() bool { return o.v2.failure != "" || o.v3.failure != "" }
 
+// none tells whether the backend has no document at all: it need not be asked
+// often.
+func (o openAPI) none() bool { return o.v2.document == nil && o.v3.index == nil }
+
 // openAPIFetcher fetches a backend's OpenAPI documents, and remembers what it
 // got so that an unchanged document is neither sent nor decoded again. It is used
 // by one goroutine.

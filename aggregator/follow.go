@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/kagg-project/kagg/delegate"
 	"github.com/kagg-project/kagg/internal/manifest"
+	"github.com/kagg-project/kagg/proxy"
 )
 
 // followFiles reads the objects and keeps them in step with their files until
@@ -19,7 +24,7 @@ func (a *Aggregator) followFiles(ctx context.Context) ([]manifest.Object, <-chan
 	first := make(chan manifest.Update, 1)
 	later := make(chan []manifest.Object, 1)
 	options := manifest.Options{
-		Filenames: a.config.Filenames, Recursive: a.config.Recursive, Stdin: a.config.Stdin, Scheme: delegate.Scheme,
+		Filenames: a.config.Filenames, Recursive: a.config.Recursive, Stdin: a.config.Stdin, Scheme: delegate.Scheme, Validate: validateEndpoint,
 	}
 	started := false
 	ended := make(chan error, 1)
@@ -42,6 +47,23 @@ func (a *Aggregator) followFiles(ctx context.Context) ([]manifest.Object, <-chan
 	case err := <-ended:
 		return nil, nil, errors.Join(err, ctx.Err())
 	}
+}
+
+// validateEndpoint finds endpoint annotations that are no address, where whoever
+// wrote them can be told the file and the line.
+func validateEndpoint(o runtime.Object) field.ErrorList {
+	m, err := meta.Accessor(o)
+	if err != nil {
+		return nil
+	}
+	value, ok := m.GetAnnotations()[proxy.EndpointAnnotation]
+	if !ok {
+		return nil
+	}
+	if _, err := proxy.ParseEndpointAnnotation(value); err != nil {
+		return field.ErrorList{field.Invalid(field.NewPath("metadata", "annotations").Key(proxy.EndpointAnnotation), value, err.Error())}
+	}
+	return nil
 }
 
 // replace puts v into a channel of one place, in place of what waits there. It is

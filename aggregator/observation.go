@@ -28,6 +28,9 @@ type observation struct {
 	// discovered and fetched are true once discovery, and the OpenAPI
 	// documents, have been asked for.
 	discovered, fetched bool
+	// outdated is true while what could not be had of the OpenAPI documents
+	// could not be had because the backend was down, which it is no more.
+	outdated bool
 	// lastProbe is the time of the newest probe in Unix nanoseconds. It is
 	// shared by all observations of the backend: a probe that finds nothing
 	// new is not worth an observation.
@@ -70,6 +73,11 @@ func (o *observation) withProbes(results map[schema.GroupVersion]availability.Pr
 	}
 	next := *o
 	next.probes = merged
+	for gv, r := range merged {
+		if before := o.probes[gv]; r.Failure == "" && (!before.Done || before.Failure != "") {
+			next.outdated = o.v2.failure != "" || o.v3.failure != ""
+		}
+	}
 	return &next, true
 }
 
@@ -115,11 +123,11 @@ func (o *observation) withOpenAPI(d openAPI) (*observation, bool) {
 	if failure := settledFailure(o.v3.failure, d.v3.failure); failure != "" {
 		d.v3 = openAPIV3{index: o.v3.index, failure: failure}
 	}
-	if o.fetched && o.v2 == d.v2 && o.v3 == d.v3 {
+	if o.fetched && !o.outdated && o.v2 == d.v2 && o.v3 == d.v3 {
 		return o, false
 	}
 	next := *o
-	next.v2, next.v3, next.fetched = d.v2, d.v3, true
+	next.v2, next.v3, next.fetched, next.outdated = d.v2, d.v3, true, false
 	return &next, true
 }
 
@@ -130,6 +138,20 @@ func settledFailure(before, now string) string {
 		return before
 	}
 	return now
+}
+
+// lack says why the backend has no OpenAPI document; "" when it has one, or when
+// it is not known yet.
+func (o *observation) lack() string {
+	switch {
+	case !o.fetched || o.outdated || o.v2.document != nil || o.v3.index != nil:
+		return ""
+	case o.v2.failure != "":
+		return "OpenAPI could not be read: " + o.v2.failure
+	case o.v3.failure != "":
+		return "OpenAPI could not be read: " + o.v3.failure
+	}
+	return "serves no OpenAPI document: kubectl explain and client-side validation know nothing of its kinds"
 }
 
 // succeed returns what is kept of the observation when its backend is replaced

@@ -28,7 +28,7 @@ type prober struct {
 
 // failurePatience is how long the text of a failure stands although the newest
 // probe failed otherwise: one that fails now so and now so is one failure.
-const failurePatience = 5 * time.Second
+const failurePatience = time.Second
 
 // probeLoop asks for each group-version in turn, for all of them at once when
 // one of them changed or the backend ended a connection, and has the documents

@@ -25,6 +25,10 @@ type Snapshot struct {
 	// not been probed yet.
 	Conditions map[string]apiregistrationv1.APIServiceCondition
 
+	// lacks say, of each available backend without an OpenAPI document, why.
+	lacks map[string]string
+	// served are the Local APIServices whose group-version the local APIs have.
+	served map[string]bool
 	// uids tell an APIService from a later one of the same name.
 	uids      map[string]types.UID
 	routes    map[string]*route
@@ -63,7 +67,7 @@ func errorText(err error) string {
 // equal tells whether two snapshots answer every request alike.
 func (s *Snapshot) equal(o *Snapshot) bool {
 	return s.complete == o.complete && s.discovery == o.discovery && s.openAPI == o.openAPI &&
-		maps.Equal(s.Conditions, o.Conditions) && maps.Equal(s.uids, o.uids) && maps.EqualFunc(s.routes, o.routes, (*route).equal)
+		maps.Equal(s.Conditions, o.Conditions) && maps.Equal(s.uids, o.uids) && maps.Equal(s.lacks, o.lacks) && maps.EqualFunc(s.routes, o.routes, (*route).equal)
 }
 
 // DiscoveryDecisions returns what the discovery merge decided.

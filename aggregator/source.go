@@ -26,8 +26,9 @@ type source struct {
 	slices      cache.SharedIndexInformer
 	endpoints   cache.SharedIndexInformer
 	overrides   []proxy.Override
-	changed     chan struct{}
-	start       func(stop <-chan struct{})
+	// touched is told of each object, changed of each burst of them.
+	touched, changed chan struct{}
+	start            func(stop <-chan struct{})
 }
 
 // newSource makes a source that reads through the in-process client.
@@ -51,6 +52,7 @@ func newSource(config *rest.Config, overrides []proxy.Override) (*source, error)
 		slices:      coreInformers.Discovery().V1().EndpointSlices().Informer(),
 		endpoints:   coreInformers.Core().V1().Endpoints().Informer(),
 		overrides:   overrides,
+		touched:     make(chan struct{}, 1),
 		changed:     make(chan struct{}, 1),
 	}
 	s.start = func(stop <-chan struct{}) {
@@ -62,9 +64,9 @@ func newSource(config *rest.Config, overrides []proxy.Override) (*source, error)
 
 func (s *source) listen() error {
 	notify := cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { poke(s.changed) },
+		AddFunc:    func(any) { poke(s.touched) },
 		UpdateFunc: func(before, after any) { s.updated(before, after) },
-		DeleteFunc: func(any) { poke(s.changed) },
+		DeleteFunc: func(any) { poke(s.touched) },
 	}
 	for _, informer := range []cache.SharedIndexInformer{s.apiServices, s.services, s.slices, s.endpoints} {
 		if _, err := informer.AddEventHandler(notify); err != nil {
@@ -82,15 +84,48 @@ func (s *source) updated(before, after any) {
 		a.UID == b.UID && sameAnnotation(a, b) && sameSpec(a, b) {
 		return
 	}
-	poke(s.changed)
+	poke(s.touched)
 }
 
 func sameAnnotation(a, b *apiregistrationv1.APIService) bool {
 	return a.Annotations[proxy.EndpointAnnotation] == b.Annotations[proxy.EndpointAnnotation]
 }
 
+// One edit changes several objects, and what lies between its first and its last
+// is nobody's wish: a change is followed once it was quiet for burstQuiet, or
+// went on for burstLongest.
+const (
+	burstQuiet   = 5 * time.Millisecond
+	burstLongest = 50 * time.Millisecond
+)
+
+// gather turns bursts of touched objects into single changes, until ctx ends.
+func (s *source) gather(ctx context.Context) {
+	timer := time.NewTimer(burstQuiet)
+	defer timer.Stop()
+	began := time.Now()
+	waiting := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.touched:
+			if !waiting {
+				waiting, began = true, time.Now()
+			}
+			timer.Reset(max(0, min(burstQuiet, burstLongest-time.Since(began))))
+		case <-timer.C:
+			if waiting {
+				waiting = false
+				poke(s.changed)
+			}
+		}
+	}
+}
+
 // run watches until ctx ends. It returns once all that exists now has been seen.
 func (s *source) run(ctx context.Context) error {
+	go s.gather(ctx)
 	s.start(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), s.apiServices.HasSynced, s.services.HasSynced, s.slices.HasSynced, s.endpoints.HasSynced) {
 		return ctx.Err()

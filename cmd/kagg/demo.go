@@ -49,7 +49,9 @@ a file in --state-dir that can be edited while the demo runs.
 	return cmd
 }
 
-const demoHeader = "# What kagg demo serves. Edit it while the demo runs: a change is live at once.\n"
+const demoHeader = `# What kagg demo serves. Edit it while the demo runs: a change is live at once.
+# Each start of the demo writes it anew: its apiservers listen on other ports then.
+`
 
 // prepareDemo makes the demo's file, without objects: their addresses are known
 // only once the example apiservers listen.
@@ -58,6 +60,12 @@ func prepareDemo(stateDir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// A demo that runs has its objects in this file.
+	release, err := state.Hold()
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = release() }()
 	file := filepath.Join(state.Dir, "demo.yaml")
 	if err := os.WriteFile(file, []byte(demoHeader), 0o600); err != nil {
 		return "", fmt.Errorf("demo objects: %w", err)

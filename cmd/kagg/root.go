@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,9 +49,10 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitDone
 	}
 	_, _ = fmt.Fprintf(s.Err, "error: %v\n", err)
-	var usage usageError
-	var input *aggregator.InputError
-	if errors.As(err, &usage) || errors.As(err, &input) {
+	_, usage := errors.AsType[usageError](err)
+	_, input := errors.AsType[*aggregator.InputError](err)
+	// cobra has no type for the one error that it makes itself.
+	if usage || input || strings.HasPrefix(err.Error(), "unknown command") {
 		return exitUsage
 	}
 	return exitFailed
@@ -72,8 +74,6 @@ apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
   kagg serve -f ./manifests`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
@@ -82,7 +82,6 @@ apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
-	root.Args = usageArgs(root.Args)
 	return root
 }
 

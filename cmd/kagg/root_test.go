@@ -36,7 +36,7 @@ func TestExitCodes(t *testing.T) {
 		"no command":       {nil, exitDone, "Usage:"},
 		"version":          {[]string{"version"}, exitDone, "Kubernetes v1."},
 		"completion":       {[]string{"completion", "bash"}, exitDone, "kagg"},
-		"unknown command":  {[]string{"sevre"}, exitUsage, "sevre"},
+		"unknown command":  {[]string{"sevre", "-f", "x"}, exitUsage, "serve"},
 		"unknown flag":     {[]string{"serve", "--filname=x"}, exitUsage, "kagg serve --help"},
 		"arguments":        {[]string{"serve", "x"}, exitUsage, "kagg serve --help"},
 		"profile":          {[]string{"serve", "--profile=fast"}, exitUsage, `"dev" or "upstream"`},

@@ -14,7 +14,7 @@ import (
 func newServeCommand(s streams) *cobra.Command {
 	f := &serveFlags{}
 	cmd := &cobra.Command{
-		Use:   "serve -f FILENAME...",
+		Use:   "serve [-f FILENAME]...",
 		Short: "Serve the APIs of the custom apiservers that the given objects name",
 		Long: `Serve reads APIServices, Services, EndpointSlices and other objects from YAML or
 JSON, serves them, and sends requests for each APIService's group and version to the
