@@ -98,6 +98,7 @@ func buildRoute(in buildInput, a *apiregistrationv1.APIService) *route {
 		r.target.ResolveErr = b.spec.resolveErr
 	}
 	r.condition = availability.Evaluate(facts)
+	r.mend = mend(a.Spec.Service, r.condition.Reason, facts.Probe.Hint)
 	r.target.Available = r.condition.Status == apiregistrationv1.ConditionTrue
 	return r
 }

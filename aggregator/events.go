@@ -33,7 +33,7 @@ func eventsBetween(previous, next *Snapshot) []Event {
 			}
 			continue
 		}
-		if e, ok := conditionEvent(name, before, after); ok {
+		if e, ok := conditionEvent(name, before, after, next.routeOf(name).mend); ok {
 			out = append(out, e)
 		}
 	}
@@ -51,7 +51,7 @@ func localEvent(name string, known bool, s *Snapshot) (Event, bool) {
 	return e, known
 }
 
-func conditionEvent(name string, before, after apiregistrationv1.APIServiceCondition) (Event, bool) {
+func conditionEvent(name string, before, after apiregistrationv1.APIServiceCondition, mend string) (Event, bool) {
 	e := Event{Subject: "apiservice/" + name}
 	switch after.Status {
 	case apiregistrationv1.ConditionTrue:
@@ -65,6 +65,9 @@ func conditionEvent(name string, before, after apiregistrationv1.APIServiceCondi
 		e.Message, e.Warning = fmt.Sprintf("unknown: %s: %s", after.Reason, after.Message), true
 	default:
 		return e, false
+	}
+	if e.Warning && mend != "" {
+		e.Message += ": " + mend
 	}
 	return e, before != after
 }

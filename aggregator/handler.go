@@ -99,6 +99,9 @@ func (r *route) explain(now time.Time) string {
 	if r.condition.Reason != "" {
 		reason = r.condition.Reason + ": " + r.condition.Message
 	}
+	if r.mend != "" {
+		reason += ": " + r.mend
+	}
 	address := "no address"
 	if hosts := r.target.Resolution.Hosts; len(hosts) > 0 {
 		address = strings.Join(hosts, ", ")

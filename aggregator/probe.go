@@ -172,7 +172,11 @@ func (p *prober) ask(ctx context.Context, batch []schema.GroupVersion) map[schem
 	var wg sync.WaitGroup
 	for i, gv := range batch {
 		wg.Go(func() {
-			results[i] = availability.Probe(ctx, p.transport, p.spec.resolution.Hosts, availability.Path(gv.Group, gv.Version), p.pace.probeAttempts)
+			errs := &lastError{RoundTripper: p.transport}
+			results[i] = availability.Probe(ctx, errs, p.spec.resolution.Hosts, availability.Path(gv.Group, gv.Version), p.pace.probeAttempts)
+			if results[i].Failure != "" {
+				results[i].Hint = errs.hint()
+			}
 		})
 	}
 	wg.Wait()

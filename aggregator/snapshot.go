@@ -43,6 +43,8 @@ type route struct {
 	target    proxy.Target
 	condition apiregistrationv1.APIServiceCondition
 	label     string
+	// mend says what usually makes the APIService available; "" if it is.
+	mend      string
 	lastProbe *atomic.Int64
 	// wake makes the backend be probed at once; it never blocks.
 	wake func()
@@ -50,7 +52,7 @@ type route struct {
 
 func (r *route) equal(o *route) bool {
 	a, b := r.target, o.target
-	return r.condition == o.condition && r.label == o.label &&
+	return r.condition == o.condition && r.mend == o.mend && r.label == o.label &&
 		a.APIService == b.APIService && a.Local == b.Local && a.Available == b.Available &&
 		a.Resolution.Rule == b.Resolution.Rule && slices.Equal(a.Resolution.Hosts, b.Resolution.Hosts) &&
 		a.Transport == b.Transport && errorText(a.ResolveErr) == errorText(b.ResolveErr) &&

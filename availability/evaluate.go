@@ -30,6 +30,9 @@ type ProbeResult struct {
 	Done bool
 	// Failure is the text of the last error; "" when an attempt succeeded.
 	Failure string
+	// Hint says what usually mends the failure; "" where nothing is known. It
+	// takes no part in the condition.
+	Hint string
 }
 
 // Facts is everything that the Available condition depends on.

@@ -13,6 +13,10 @@ import (
 	"syscall"
 )
 
+// Hint says what usually mends a failure to reach a backend, as a sentence without its full stop; "" if
+// nothing is known about it. Safe for concurrent use.
+func Hint(err error) string { return strings.TrimPrefix(hint(err), "; ") }
+
 // hint says what usually mends a failure to reach a backend, as the end of a sentence; "" if nothing
 // is known about it. People lose hours on these (names, CAs, client certificates).
 func hint(err error) string {
