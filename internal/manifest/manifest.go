@@ -75,6 +75,9 @@ type Error struct {
 
 	// cause is what the operating system said, if it did.
 	cause error
+	// passing means that it tells of something that happened, not of something that lasts and could be
+	// mended.
+	passing bool
 }
 
 // Error gives "file:line: field: message; mend", without the parts that are empty.

@@ -8,10 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // tracker holds the last good state of each file, and finds out what a new look at the files changes.
@@ -24,6 +22,8 @@ type tracker struct {
 	scans   int
 	objects []Object
 	general map[string]bool // errors about folders and missing files that hold and were reported
+	// reported are the names of files and places with errors that were reported and are not mended yet.
+	reported map[string]bool
 }
 
 // trackedFile is one file. Its objects are those of good, whatever its content is now.
@@ -49,7 +49,8 @@ func newTracker(o Options) *tracker {
 	}
 }
 
-// scan reads the files of c. It returns the new state and the new errors, and whether there is either.
+// scan reads the files of c. It returns the new state, the new errors and what was mended, and whether
+// any of these is news.
 func (t *tracker) scan(c *collector, more []*Error) (Update, bool) {
 	t.scans++
 	present := map[string]bool{}
@@ -66,7 +67,8 @@ func (t *tracker) scan(c *collector, more []*Error) (Update, bool) {
 	files := slices.SortedFunc(maps.Values(t.files), func(a, b *trackedFile) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name))
 	})
-	errs := append(t.newGeneral(append(slices.Clone(c.errs), more...)), t.settle(files)...)
+	general := append(slices.Clone(c.errs), more...)
+	errs := append(t.newGeneral(general), t.settle(files)...)
 
 	var objects []Object
 	order := map[string]int{}
@@ -79,11 +81,11 @@ func (t *tracker) scan(c *collector, more []*Error) (Update, bool) {
 		t.objects = objects
 	}
 	sortErrors(errs, order)
-	update := Update{Objects: slices.Clone(t.objects)}
+	update := Update{Objects: slices.Clone(t.objects), Mended: t.mended(c, general)}
 	if len(errs) > 0 {
 		update.Errors = asErrors(errs)
 	}
-	return update, !same || len(errs) > 0
+	return update, !same || len(errs) > 0 || len(update.Mended) > 0
 }
 
 func sameObject(a, b Object) bool {
@@ -128,13 +130,6 @@ func (t *tracker) content(e entry) ([]byte, *Error) {
 		return t.streams[e.name].data, t.streams[e.name].err
 	}
 	return read(e.name, t.stdin)
-}
-
-// unknown reports whether a file is, or lies in, one of the folders that could not be listed.
-func unknown(name string, unreadable []string) bool {
-	return slices.ContainsFunc(unreadable, func(folder string) bool {
-		return name == folder || strings.HasPrefix(name, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator))
-	})
 }
 
 // newGeneral returns those of the errors that did not hold at the last scan.

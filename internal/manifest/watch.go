@@ -24,6 +24,14 @@ type Update struct {
 	// content became bad, once for each content; and once, while they last, those of files and folders
 	// that are missing, empty or cannot be read or watched.
 	Errors []error
+	// Mended are the names, as in Error.File, sorted, of files and places with errors in an earlier
+	// update of which none holds any more: the content is good again, be it the old one, or another
+	// file gave up the object that both had; what was missing, empty or unreadable no longer is; or the
+	// file was removed from a folder that is read, and its objects went with it. A file that was named
+	// itself is not mended by removing it, as it is missing then; nor is what lay in a folder that is
+	// away or cannot be read, until the folder is back. Each is named once for each mending, and never
+	// in the first update.
+	Mended []string
 }
 
 // Watch reads all files that o names, reports them, and then reports each change, until ctx is done.
@@ -31,8 +39,8 @@ type Update struct {
 // The first update always comes, at once, with whatever errors there are, so a caller that stops on
 // errors at the start needs no Load before; after one, standard input would be at its end. Names that
 // do not exist yet are waited for (their error wraps fs.ErrNotExist). Later updates come when an object
-// was added, changed, moved or removed, or there is a new error: 40 ms after the last event on the file
-// system, and 150 ms after the first if there is no end to them. A file that becomes bad, or in which
+// was added, changed, moved or removed, there is a new error, or an old one was mended: 40 ms after the
+// last event on the file system, and 150 ms after the first if there is no end to them. A file that becomes bad, or in which
 // an object turns up that another file has, keeps the objects of its last good content, and so does one
 // that becomes empty, as it may be about to be written; a file that is removed loses them. Standard input and pipes are read once.
 //
@@ -182,6 +190,6 @@ func (w *watcher) follow(folders []string) (added bool) {
 func (w *watcher) forget(folder string) {
 	delete(w.folders, folder)
 	if err := w.notify.Remove(folder); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
-		w.failed = append(w.failed, &Error{File: folder, Message: "watch cannot be ended: " + cause(err), cause: err, Mend: "restart kagg if changes go unnoticed"})
+		w.failed = append(w.failed, &Error{File: folder, Message: "watch cannot be ended: " + cause(err), cause: err, passing: true, Mend: "restart kagg if changes go unnoticed"})
 	}
 }
