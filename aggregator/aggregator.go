@@ -45,6 +45,7 @@ type Aggregator struct {
 	serving   *dynamiccertificates.DynamicCertKeyPairContent
 	source    *source
 	snapshots *snapshots
+	routes    *router
 	files     *files
 	url       string
 	stopping  context.Context //nolint:containedctx // ends when the aggregator is told to stop
@@ -199,11 +200,13 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 		RESTOptionsGetter:    a.memory.RESTOptionsGetter(delegate.StorageCodec),
 		Version:              ServerVersion(),
 		ExternalAddress:      strings.TrimPrefix(a.url, "https://"),
+		EmptyNamespace:       a.emptyNamespace,
 		AuthenticationConfig: a.auth.configMap,
 	})
 	if err != nil {
 		return fmt.Errorf("local APIs: %w", err)
 	}
+	a.routes = a.router(ctx)
 	if err := a.local.Start(ctx); err != nil {
 		return fmt.Errorf("local APIs: %w", err)
 	}
@@ -285,7 +288,7 @@ func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 	h := chain{
 		authentication: a.auth, authorizer: a.authorizer(), codecs: delegate.Codecs,
 		requestInfo: newRequestInfoResolver(), stopping: ctx,
-	}.handler(a.router(ctx))
+	}.handler(a.routes)
 	if a.stopped, err = serve(l, h, a.serving, a.auth.clientCA, ctx.Done()); err != nil {
 		return err
 	}

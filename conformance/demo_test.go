@@ -46,4 +46,13 @@ func TestDemo(t *testing.T) {
 		"apiVersion: orchard.demo.kagg.dev/v1", "kind: Apple", "metadata: {name: misspelt}", "spec: {varety: Elstar}", "",
 	}, "\n")).Fail(t)
 	wantMatch(t, stderr, `unknown field "spec\.varety"`)
+
+	// Deleting a namespace removes what custom apiservers keep in it.
+	kubectl.Command("create", "namespace", "cellar").Out(t)
+	kubectl.Command("apply", "-n", "cellar", "-f", "-").WithInput(strings.Join([]string{
+		"apiVersion: orchard.demo.kagg.dev/v1", "kind: Apple", "metadata: {name: stored}", "spec: {variety: Elstar}", "",
+	}, "\n")).Out(t)
+	kubectl.Command("delete", "namespace", "cellar", "--timeout=30s").Out(t)
+	wantMatch(t, kubectl.Command("get", "apples", "-A", "-o", "name").Out(t),
+		`^apple\.orchard\.demo\.kagg\.dev/boskoop\napple\.orchard\.demo\.kagg\.dev/gala\n$`)
 }

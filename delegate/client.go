@@ -13,25 +13,30 @@ import (
 	"github.com/kagg-project/kagg/internal/inprocess"
 )
 
-// newClientConfig puts before the handler what the aggregator's chain would, and nothing else.
+// newClientConfig is a client of the delegate itself, with every right.
 func (s *Server) newClientConfig() *rest.Config {
-	self := &user.DefaultInfo{
+	return InProcess(s.Handler(), &user.DefaultInfo{
 		Name:   user.APIServerUser,
 		Groups: []string{user.SystemPrivilegedGroup, user.AllAuthenticated},
-	}
-	api := s.Handler()
-	h := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api.ServeHTTP(w, r.WithContext(request.WithUser(r.Context(), self)))
+	})
+}
+
+// InProcess returns the configuration of a client whose requests h serves without a socket, as the given
+// user. It puts before h what the aggregator's chain would (request info, user, audit id, warnings), and
+// nothing else: no authentication, no authorization. Safe for concurrent use if h is.
+func InProcess(h http.Handler, as user.Info) *rest.Config {
+	served := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(request.WithUser(r.Context(), as)))
 	}))
-	h = filters.WithWarningRecorder(h)
-	h = filters.WithRequestInfo(h, genericapiserver.NewRequestInfoResolver(&genericapiserver.Config{
+	served = filters.WithWarningRecorder(served)
+	served = filters.WithRequestInfo(served, genericapiserver.NewRequestInfoResolver(&genericapiserver.Config{
 		LegacyAPIGroupPrefixes: sets.NewString(genericapiserver.DefaultLegacyAPIPrefix),
 	}))
-	h = filters.WithRequestReceivedTimestamp(h)
-	h = filters.WithAuditInit(h)
+	served = filters.WithRequestReceivedTimestamp(served)
+	served = filters.WithAuditInit(served)
 	return &rest.Config{
 		Host:      "http://local-apis.invalid", // never resolved
-		Transport: inprocess.RoundTripper(h),
+		Transport: inprocess.RoundTripper(served),
 		UserAgent: "kagg-local-apis",
 		QPS:       -1,
 	}

@@ -51,7 +51,8 @@ type Config struct {
 
 	// EmptyNamespace is called when a namespace is deleted, to delete what other servers keep in it; some
 	// of the delegate's own objects may still be there, with finalizers. The namespace stays, and the call
-	// is repeated with pauses that grow to five seconds, until it returns nil and nothing is left. It may be called several times for one namespace. Default: nothing.
+	// is repeated with pauses that grow to five seconds, until it returns nil and nothing is left. It may be
+	// called several times for one namespace. Default: nothing.
 	EmptyNamespace func(ctx context.Context, namespace string) error
 
 	// NotFound answers the paths that the delegate does not serve: the next in the chain. Default: 404.
