@@ -179,6 +179,8 @@ func TestFileEditsAreLive(t *testing.T) {
 	if got := r.get("/apis/" + group + "/v1"); got.status != http.StatusOK {
 		t.Errorf("the other file's objects should stay: %v", got)
 	}
+	r.write("bad.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 1}]}\n")
+	r.waitEvent("files", "bad.yaml: good again")
 	if n := r.countEvents("files", "portz"); n != 1 {
 		t.Errorf("the bad file was told of %d times", n)
 	}

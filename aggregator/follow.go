@@ -38,6 +38,9 @@ func (a *Aggregator) followFiles(ctx context.Context) ([]manifest.Object, <-chan
 			for _, e := range u.Errors {
 				a.config.OnEvent(Event{Subject: "files", Message: e.Error(), Warning: true})
 			}
+			for _, name := range u.Mended {
+				a.config.OnEvent(Event{Subject: "files", Message: name + ": good again"})
+			}
 			replace(later, u.Objects)
 		})
 	})
