@@ -64,14 +64,15 @@ func Start(ctx context.Context, c Config) (*Aggregator, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	a := &Aggregator{config: c, stopping: ctx, snapshots: newSnapshots()}
-	if err := a.start(ctx); err != nil {
-		cancel()
-		a.running.Wait()
-		a.abandon(ctx)
-		return nil, err
+	err := a.start(ctx)
+	if err == nil {
+		context.AfterFunc(ctx, cancel) // what ends ctx now is the caller's context alone
+		return a, nil
 	}
-	context.AfterFunc(ctx, cancel)
-	return a, nil
+	cancel()
+	a.running.Wait()
+	a.abandon(ctx)
+	return nil, err
 }
 
 func (a *Aggregator) start(ctx context.Context) error {
@@ -222,7 +223,7 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 	return nil
 }
 
-// authorizer decides what users may do: on loopback, everything.
+// authorizer decides what users may do who are let in: everything.
 func (a *Aggregator) authorizer() authorizer.Authorizer {
 	return authorizerfactory.NewAlwaysAllowAuthorizer()
 }
@@ -322,6 +323,7 @@ func (a *Aggregator) router(ctx context.Context) *router {
 		local:     local,
 		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, a.local.ListedPaths(), local),
 		proxy: proxy.New(proxy.Options{
+			Local:          local,
 			UpstreamErrors: a.config.Profile == ProfileUpstream,
 			StripHeaders:   slices.Concat(headers.UsernameHeaders, headers.UIDHeaders, headers.GroupHeaders),
 			StripPrefixes:  headers.ExtraHeaderPrefixes,

@@ -69,15 +69,15 @@ func (r *router) serveGroupPath(w http.ResponseWriter, req *http.Request, s *Sna
 	r.serveRoute(w, req, s.routes["/apis/"+group+"/"+version])
 }
 
-// serveRoute sends the request to a backend, or to the local APIs where the
-// route is local or there is none.
+// serveRoute sends the request where the route goes, or to the local APIs where
+// there is none.
 func (r *router) serveRoute(w http.ResponseWriter, req *http.Request, to *route) {
-	if to == nil || to.target.Local {
+	if to == nil {
 		r.local.ServeHTTP(w, req)
 		return
 	}
 	target := to.target
-	if !target.Available {
+	if !target.Available && !target.Local {
 		target.Unavailable = to.explain(time.Now())
 	}
 	r.proxy.Serve(w, req, target)

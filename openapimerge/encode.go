@@ -7,20 +7,9 @@ import (
 	"net/url"
 	"path"
 
-	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/spec3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
-)
-
-// Media types of the forms in which documents are served. Clients may ask for protobuf by its deprecated name,
-// which is no valid media type, too; the answer's Content-Type is never that.
-const (
-	MediaTypeJSON                 = "application/json"
-	MediaTypeV2Protobuf           = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-	MediaTypeV2ProtobufDeprecated = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-	MediaTypeV3Protobuf           = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
-	MediaTypeV3ProtobufDeprecated = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"
 )
 
 // DecodeV2 decodes an OpenAPI v2 document from JSON.
@@ -51,31 +40,12 @@ func EncodeV2JSON(doc *spec.Swagger) ([]byte, error) {
 	return data, nil
 }
 
-// EncodeV2Protobuf turns the JSON of an OpenAPI v2 document into the gnostic protobuf form. It parses the
-// JSON again and takes some hundred milliseconds per 10 MB, so a caller should keep the result.
-func EncodeV2Protobuf(jsonData []byte) ([]byte, error) {
-	data, err := handler.ToProtoBinary(jsonData)
-	if err != nil {
-		return nil, fmt.Errorf("encode OpenAPI v2 document as protobuf: %w", err)
-	}
-	return data, nil
-}
-
 // EncodeV3JSON encodes an OpenAPI v3 document as kube-openapi's handler3 does, keys sorted.
 func EncodeV3JSON(doc *spec3.OpenAPI) ([]byte, error) {
 	// Not doc.MarshalJSON: json.Marshal also escapes HTML, and the hash is over those bytes.
 	data, err := json.Marshal(doc)
 	if err != nil {
 		return nil, fmt.Errorf("encode OpenAPI v3 document: %w", err)
-	}
-	return data, nil
-}
-
-// EncodeV3Protobuf turns the JSON of an OpenAPI v3 document into the gnostic protobuf form.
-func EncodeV3Protobuf(jsonData []byte) ([]byte, error) {
-	data, err := handler3.ToV3ProtoBinary(jsonData)
-	if err != nil {
-		return nil, fmt.Errorf("encode OpenAPI v3 document as protobuf: %w", err)
 	}
 	return data, nil
 }

@@ -7,10 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	openapi_v2 "github.com/google/gnostic-models/openapiv2"
-	openapi_v3 "github.com/google/gnostic-models/openapiv3"
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -45,14 +42,14 @@ func escaped(t *testing.T) *spec.Swagger {
 	return doc
 }
 
-// The v2 forms and their hash are byte by byte those of kube-openapi's handler.
+// The v2 JSON and its hash are byte by byte those of kube-openapi's handler.
 func TestV2IsEncodedAsByKubeOpenAPI(t *testing.T) {
 	t.Parallel()
 	doc := escaped(t)
 	mux := prefixMux{http.NewServeMux()}
 	handler.NewOpenAPIService(doc).RegisterOpenAPIVersionedService("/openapi/v2", mux)
 
-	want := served(t, mux, "/openapi/v2", MediaTypeJSON)
+	want := served(t, mux, "/openapi/v2", "application/json")
 	got := encodeV2(t, doc)
 	if diff := cmp.Diff(want.Body.String(), string(got)); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
@@ -60,23 +57,9 @@ func TestV2IsEncodedAsByKubeOpenAPI(t *testing.T) {
 	if etag := `"` + Hash(got) + `"`; want.Header().Get("ETag") != etag {
 		t.Errorf("ETag %s, want %s", etag, want.Header().Get("ETag"))
 	}
-	pb, err := EncodeV2Protobuf(got)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wantDoc, gotDoc openapi_v2.Document
-	if err := proto.Unmarshal(served(t, mux, "/openapi/v2", MediaTypeV2Protobuf).Body.Bytes(), &wantDoc); err != nil {
-		t.Fatal(err)
-	}
-	if err := proto.Unmarshal(pb, &gotDoc); err != nil {
-		t.Fatal(err)
-	}
-	if !proto.Equal(&wantDoc, &gotDoc) {
-		t.Error("protobuf differs from the handler's")
-	}
 }
 
-// The index entry, JSON, hash and protobuf of a converted document are those of kube-openapi's handler3.
+// The index entry, JSON and hash of a converted document are those of kube-openapi's handler3.
 func TestConvertedV3IsServedAsByKubeOpenAPI(t *testing.T) {
 	t.Parallel()
 	in := []Input{{APIService: "v1.a.example", Group: "a.example", Version: "v1", Backend: "ns/a:443", V2: escaped(t)}}
@@ -92,7 +75,7 @@ func TestConvertedV3IsServedAsByKubeOpenAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(served(t, mux, "/openapi/v3", MediaTypeJSON).Body.String(), string(index)); diff != "" {
+	if diff := cmp.Diff(served(t, mux, "/openapi/v3", "application/json").Body.String(), string(index)); diff != "" {
 		t.Errorf("index (-want +got):\n%s", diff)
 	}
 	decoded, err := DecodeV3Index(index)
@@ -103,26 +86,12 @@ func TestConvertedV3IsServedAsByKubeOpenAPI(t *testing.T) {
 		t.Errorf("index decoded (-want +got):\n%s", diff)
 	}
 	url := result.Index.Paths[key].ServerRelativeURL
-	want := served(t, mux, url, MediaTypeJSON)
+	want := served(t, mux, url, "application/json")
 	if diff := cmp.Diff(want.Body.String(), string(result.Conversions[key].JSON)); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}
 	if !strings.HasSuffix(url, "?hash="+result.Conversions[key].Hash) {
 		t.Errorf("url %s does not carry hash %s", url, result.Conversions[key].Hash)
-	}
-	pb, err := EncodeV3Protobuf(result.Conversions[key].JSON)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wantDoc, gotDoc openapi_v3.Document
-	if err := proto.Unmarshal(served(t, mux, url, MediaTypeV3Protobuf).Body.Bytes(), &wantDoc); err != nil {
-		t.Fatal(err)
-	}
-	if err := proto.Unmarshal(pb, &gotDoc); err != nil {
-		t.Fatal(err)
-	}
-	if !proto.Equal(&wantDoc, &gotDoc) {
-		t.Error("protobuf differs from the handler's")
 	}
 }
 
@@ -133,12 +102,6 @@ func TestDecodeErrorsNameWhatFailed(t *testing.T) {
 	}
 	if _, err := DecodeV3Index([]byte("<html>")); err == nil || !strings.HasPrefix(err.Error(), "decode OpenAPI v3 index of 6 bytes: ") {
 		t.Errorf("DecodeV3Index: %v", err)
-	}
-	if _, err := EncodeV2Protobuf([]byte(`{"swagger": 3}`)); err == nil {
-		t.Error("EncodeV2Protobuf takes what is no document")
-	}
-	if _, err := EncodeV3Protobuf([]byte(`[]`)); err == nil {
-		t.Error("EncodeV3Protobuf takes what is no document")
 	}
 }
 

@@ -2,16 +2,13 @@ package proxy
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,38 +29,6 @@ type TLS struct {
 	ExtraRoots []byte
 	// ClientCert and ClientKey are the front-proxy client certificate; both may be empty.
 	ClientCert, ClientKey []byte
-}
-
-// Backend is the identity of a connection pool: two APIServices with equal Backends can share one
-// [Transport], and when the Backend of an APIService changes, its pool is to be dropped.
-type Backend struct {
-	Namespace, Name string
-	Port            int32
-	// Hosts are the resolved hosts, joined by commas.
-	Hosts string
-	// TLS is a digest of all TLS settings.
-	TLS [sha256.Size]byte
-}
-
-// BackendOf returns the identity of the pool for a service, where it resolves to, and its TLS settings.
-func BackendOf(q Query, r Resolution, t TLS) Backend {
-	return Backend{Namespace: q.Namespace, Name: q.Name, Port: q.Port, Hosts: strings.Join(r.Hosts, ","), TLS: t.digest()}
-}
-
-func (t *TLS) digest() [sha256.Size]byte {
-	h := sha256.New()
-	insecure := byte(0)
-	if t.InsecureSkipVerify {
-		insecure = 1
-	}
-	for _, part := range [][]byte{[]byte(t.ServerName), t.CABundle, {insecure}, t.ExtraRoots, t.ClientCert, t.ClientKey} {
-		// The length goes before each part, so that no two settings run into the same bytes.
-		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		h.Write(size[:])
-		h.Write(part)
-	}
-	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // Defaults of [TransportOptions].

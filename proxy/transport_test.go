@@ -113,37 +113,3 @@ func TestNewTransportErrors(t *testing.T) {
 		}
 	}
 }
-
-func TestBackendOf(t *testing.T) {
-	t.Parallel()
-	q := Query{Namespace: "default", Name: "api", Port: 443}
-	r := Resolution{Hosts: []string{"a:1", "b:2"}, Rule: RuleEndpointSlices, Reason: "one"}
-	base := TLS{ServerName: "s", CABundle: []byte("ca"), ClientCert: []byte("cert"), ClientKey: []byte("key")}
-	same := r
-	same.Rule, same.Reason = RuleEndpoints, "another reason, the same address"
-	if BackendOf(q, r, base) != BackendOf(q, same, base) {
-		t.Error("the same backend differs")
-	}
-	seen := map[Backend]string{BackendOf(q, r, base): "base"}
-	note := func(what string, b Backend) {
-		if other, ok := seen[b]; ok {
-			t.Errorf("%s is the same as %s", what, other)
-		}
-		seen[b] = what
-	}
-	note("port", BackendOf(Query{"default", "api", 444}, r, base))
-	note("hosts", BackendOf(q, Resolution{Hosts: []string{"a:1"}}, base))
-	for what, edit := range map[string]func(*TLS){
-		"name":     func(s *TLS) { s.ServerName = "other" },
-		"bundle":   func(s *TLS) { s.CABundle = []byte("other") },
-		"insecure": func(s *TLS) { s.InsecureSkipVerify = true },
-		"extra":    func(s *TLS) { s.ExtraRoots = []byte("other") },
-		"cert":     func(s *TLS) { s.ClientCert = []byte("other") },
-		"key":      func(s *TLS) { s.ClientKey = []byte("other") },
-		"shifted":  func(s *TLS) { s.ClientCert, s.ClientKey = []byte("certk"), []byte("ey") },
-	} {
-		settings := base
-		edit(&settings)
-		note(what, BackendOf(q, r, settings))
-	}
-}
