@@ -17,7 +17,10 @@ func TestDemo(t *testing.T) {
 		"apiservice/v1.orchard.demo.kagg.dev", "apiservice/v1beta1.orchard.demo.kagg.dev", "apiservice/v1.weather.demo.kagg.dev",
 	}
 	kagg.Output().AwaitText(t, 30*time.Second, "kubectl get apples")
-	kubectl.Command(append([]string{"wait", "--for=create", "--timeout=30s"}, services...)...).Out(t)
+	for _, service := range services {
+		// One at a time: kubectl wait gives up when several are missing.
+		kubectl.Command("wait", "--for=create", "--timeout=30s", service).Out(t)
+	}
 	kubectl.Command(append([]string{"wait", "--for=condition=Available", "--timeout=30s"}, services...)...).Out(t)
 
 	wantMatch(t, kubectl.Command("api-resources", "--api-group=orchard.demo.kagg.dev").Out(t),

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/internal/demo"
@@ -92,8 +94,30 @@ func runDemo(ctx context.Context, a *aggregator.Aggregator, file string, out *co
 	if err := os.WriteFile(file, append([]byte(demoHeader), servers.Manifests()...), 0o600); err != nil {
 		return fmt.Errorf("demo objects: %w", err)
 	}
+	awaitDemo(ctx, a, servers)
 	out.say(demoHints(a, file))
 	return servers.Wait()
+}
+
+// demoPatience is how long the hints wait for what they are about.
+const demoPatience = 10 * time.Second
+
+// awaitDemo waits until the example apiservers are available: a hint that comes
+// earlier would name what is not there yet. What is wrong with one that does not
+// come has been told by then.
+func awaitDemo(ctx context.Context, a *aggregator.Aggregator, servers *demo.Demo) {
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	_, _ = a.WaitFor(ctx, func(s *aggregator.Snapshot) bool {
+		for _, server := range servers.Servers() {
+			for _, name := range server.APIServices {
+				if s.Conditions[name].Status != apiregistrationv1.ConditionTrue {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 func demoHints(a *aggregator.Aggregator, file string) string {
