@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"io"
 	"log/slog"
@@ -22,8 +23,9 @@ func (l *logging) addFlags(flags *pflag.FlagSet) {
 }
 
 // setLog sends the libraries' log to out. Without verbosity only warnings and
-// errors are worth a line: kagg says the rest itself.
-func setLog(l logging, out io.Writer) error {
+// errors are worth a line, and none while kagg stops: kagg says the rest itself,
+// and what ends then ends as it should.
+func setLog(l logging, out io.Writer, stopping func() bool) error {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	if err := flags.Set("v", strconv.Itoa(l.verbosity)); err != nil {
@@ -37,6 +39,30 @@ func setLog(l logging, out io.Writer) error {
 	if l.format == formatJSON {
 		handler = slog.NewJSONHandler(out, options)
 	}
+	if l.verbosity == 0 {
+		handler = untilStopping{handler, stopping}
+	}
 	klog.SetSlogLogger(slog.New(handler))
 	return nil
+}
+
+// untilStopping drops what is logged once stopping is true.
+type untilStopping struct {
+	slog.Handler
+	stopping func() bool
+}
+
+// Enabled tells whether a line of the level is wanted now.
+func (h untilStopping) Enabled(ctx context.Context, level slog.Level) bool {
+	return !h.stopping() && h.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs returns the handler with attributes.
+func (h untilStopping) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return untilStopping{h.Handler.WithAttrs(attrs), h.stopping}
+}
+
+// WithGroup returns the handler with a group.
+func (h untilStopping) WithGroup(name string) slog.Handler {
+	return untilStopping{h.Handler.WithGroup(name), h.stopping}
 }

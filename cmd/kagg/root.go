@@ -28,7 +28,7 @@ type streams struct {
 	Out, Err io.Writer
 	// SetLog makes the libraries log as asked. Their log is the process's, so
 	// that only main may set it; nil leaves it as it is.
-	SetLog func(logging, io.Writer) error
+	SetLog func(l logging, out io.Writer, stopping func() bool) error
 }
 
 // usageError is an error in how a command was called.

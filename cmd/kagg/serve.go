@@ -68,15 +68,15 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 	if err != nil {
 		return err
 	}
-	if s.SetLog != nil {
-		if err := s.SetLog(l, s.Err); err != nil {
-			return err
-		}
-	}
 	config.Stdin = s.In
 	config.OnEvent = out.event
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if s.SetLog != nil {
+		if err := s.SetLog(l, s.Err, func() bool { return ctx.Err() != nil }); err != nil {
+			return err
+		}
+	}
 	running, err := aggregator.Start(ctx, config)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // told to stop while it started
