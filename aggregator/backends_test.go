@@ -177,3 +177,25 @@ func TestRefusedObjectIsToldOfOnce(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 }
+
+// The same address found by another rule is news: a Service without endpoints is
+// no fault of an APIService whose address is given by hand.
+func TestSameAddressByAnotherRule(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	b := r.backend("widgets", "api", widgets(group, "v1"))
+	objects := b.objects("widgets", "api", group, "v1")
+	r.write("widgets.yaml", objects)
+	r.waitCondition("v1."+group, "True")
+	annotated := strings.Replace(objects, "metadata: {name: api,", `metadata: {annotations: {kagg.dev/endpoint: "https://`+b.address+`"}, name: api,`, 1)
+	r.write("widgets.yaml", annotated)
+	// A port that nobody needs any more, since the annotation gives the address.
+	r.write("widgets.yaml", strings.Replace(annotated, "spec: {ports: [{port: 443}]}", "spec: {ports: [{port: 444}]}", 1))
+	r.write("marker.yaml", apiService("widgets", "none", "marker.example.com", "v1", 15))
+	r.waitCondition("v1.marker.example.com", "False")
+	for range 20 {
+		if got := r.get(widgetPath); got.status != http.StatusOK {
+			t.Fatalf("the annotation does not count: %v", got)
+		}
+	}
+}

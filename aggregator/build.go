@@ -57,7 +57,7 @@ func build(in buildInput) *Snapshot {
 		if a.Spec.Service == nil {
 			s.served[a.Name] = in.local.discovery[schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}] != nil
 		} else if r.target.Available {
-			key := keyOf(a)
+			key := in.registry.keys[a.Name]
 			if lack := in.backends[key].seen.lack(); lack != "" {
 				s.lacks[key.label()] = lack
 			}
@@ -88,10 +88,11 @@ func routePath(a *apiregistrationv1.APIService) string {
 
 func buildRoute(in buildInput, a *apiregistrationv1.APIService) *route {
 	r := &route{target: proxy.Target{APIService: a.Name, Local: a.Spec.Service == nil}}
-	facts := in.registry.facts(a)
+	facts := availability.Facts{}
 	if a.Spec.Service != nil {
-		key := keyOf(a)
+		key := in.registry.keys[a.Name]
 		b := in.backends[key]
+		facts = in.registry.facts(a, b.spec)
 		facts.Probe = b.seen.probes[schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}]
 		r.label, r.lastProbe, r.wake = key.label(), b.seen.lastProbe, b.wake
 		r.target.Resolution, r.target.Transport, r.target.TransportErr = b.spec.resolution, b.transport, b.transportErr
@@ -126,7 +127,7 @@ func discoveryInputs(in buildInput) []discoverymerge.Input {
 			i.Local, i.Source, i.Backend, i.Entry = true, discoverymerge.SourceBuiltin, localBackend, in.local.discovery[gv]
 			named[gv] = true
 		} else {
-			key := keyOf(a)
+			key := in.registry.keys[a.Name]
 			e := in.backends[key].seen.discovery[gv]
 			i.Backend, i.Form, i.Entry, i.Failure = key.label(), e.form, e.entry, e.failure
 		}
@@ -155,7 +156,7 @@ func buildOpenAPI(in buildInput) *openAPIDocuments {
 		if a.Spec.Service == nil {
 			continue
 		}
-		key := keyOf(a)
+		key := in.registry.keys[a.Name]
 		seen := in.backends[key].seen
 		if !seen.fetched {
 			continue

@@ -29,6 +29,7 @@ type controlLoop struct {
 
 	reports  chan report
 	current  *Registry
+	specs    map[backendKey]backendSpec
 	backends map[backendKey]*trackedBackend
 }
 
@@ -119,16 +120,16 @@ func (l *controlLoop) apply(r report) bool {
 // the registry names.
 func (l *controlLoop) followRegistry(ctx context.Context) {
 	l.current = l.registry()
-	wanted := l.current.backends()
+	l.specs = l.current.backends()
 	now := l.trust()
 	served := l.servedBy()
 	for key, b := range l.backends {
-		if _, ok := wanted[key]; !ok {
+		if _, ok := l.specs[key]; !ok {
 			b.close()
 			delete(l.backends, key)
 		}
 	}
-	for key, spec := range wanted {
+	for key, spec := range l.specs {
 		b, known := l.backends[key]
 		switch {
 		case !known:
@@ -137,7 +138,6 @@ func (l *controlLoop) followRegistry(ctx context.Context) {
 			b.close()
 			l.backends[key] = l.start(ctx, spec, now, b)
 		case !slices.Equal(*b.groupVersions.Load(), spec.groupVersions):
-			b.spec.groupVersions = spec.groupVersions
 			b.seen = b.seen.forget(spec.groupVersions)
 			b.setGroupVersions(spec.groupVersions)
 		}
@@ -194,7 +194,9 @@ func (l *controlLoop) publish() {
 	previous := l.snapshots.load()
 	in := buildInput{registry: l.current, backends: make(map[backendKey]backendView, len(l.backends)), local: l.local, previous: previous}
 	for key, b := range l.backends {
-		in.backends[key] = backendView{spec: b.spec, transport: b.transport, transportErr: b.transportErr, seen: b.seen, wake: b.wake}
+		// The registry's spec, not the one that the backend began with: the same
+		// address may have come to be found by another rule.
+		in.backends[key] = backendView{spec: l.specs[key], transport: b.transport, transportErr: b.transportErr, seen: b.seen, wake: b.wake}
 	}
 	next := build(in)
 	next.Generation = 1

@@ -22,10 +22,12 @@ import (
 type Registry struct {
 	// APIServices are sorted by name.
 	APIServices []*apiregistrationv1.APIService
-	services    map[objectKey]*corev1.Service
-	slices      map[objectKey][]*discoveryv1.EndpointSlice
-	endpoints   map[objectKey]*corev1.Endpoints //nolint:staticcheck // the legacy kind is served for the objects that still use it
-	overrides   []proxy.Override
+	// keys are the backends of the remote APIServices, by name.
+	keys      map[string]backendKey
+	services  map[objectKey]*corev1.Service
+	slices    map[objectKey][]*discoveryv1.EndpointSlice
+	endpoints map[objectKey]*corev1.Endpoints //nolint:staticcheck // the legacy kind is served for the objects that still use it
+	overrides []proxy.Override
 }
 
 type objectKey struct{ namespace, name string }
@@ -66,12 +68,18 @@ func newRegistry(apiServices []*apiregistrationv1.APIService, services []*corev1
 ) *Registry {
 	r := &Registry{
 		APIServices: apiServices,
+		keys:        make(map[string]backendKey, len(apiServices)),
 		services:    make(map[objectKey]*corev1.Service, len(services)),
 		slices:      make(map[objectKey][]*discoveryv1.EndpointSlice, len(endpointSlices)),
 		endpoints:   make(map[objectKey]*corev1.Endpoints, len(endpoints)), //nolint:staticcheck // see Registry
 		overrides:   overrides,
 	}
 	slices.SortFunc(r.APIServices, func(a, b *apiregistrationv1.APIService) int { return cmp.Compare(a.Name, b.Name) })
+	for _, a := range apiServices {
+		if a.Spec.Service != nil {
+			r.keys[a.Name] = keyOf(a)
+		}
+	}
 	for _, s := range services {
 		r.services[objectKey{s.Namespace, s.Name}] = s
 	}
@@ -105,16 +113,12 @@ func (r *Registry) resolve(a *apiregistrationv1.APIService) (proxy.Resolution, e
 }
 
 // facts gathers what the availability of a remote APIService depends on,
-// but for the probe.
-func (r *Registry) facts(a *apiregistrationv1.APIService) availability.Facts {
-	if a.Spec.Service == nil {
-		return availability.Facts{}
-	}
+// but for the probe. spec is its backend's.
+func (r *Registry) facts(a *apiregistrationv1.APIService, spec backendSpec) availability.Facts {
 	k := objectKey{a.Spec.Service.Namespace, a.Spec.Service.Name}
-	resolution, err := r.resolve(a)
 	f := availability.Facts{
 		Service:        a.Spec.Service,
-		AddressGiven:   given(resolution, err),
+		AddressGiven:   given(spec.resolution, spec.resolveErr),
 		Object:         r.services[k],
 		EndpointSlices: r.slices[k],
 	}
@@ -156,7 +160,7 @@ func (r *Registry) backends() map[backendKey]backendSpec {
 		if a.Spec.Service == nil {
 			continue
 		}
-		key := keyOf(a)
+		key := r.keys[a.Name]
 		spec, known := specs[key]
 		if !known {
 			spec = backendSpec{key: key, caBundle: a.Spec.CABundle, insecure: a.Spec.InsecureSkipTLSVerify}
