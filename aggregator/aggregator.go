@@ -196,7 +196,10 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 	a.memory = memory.NewBackend(memory.Options{})
 	var err error
 	a.local, err = delegate.New(delegate.Config{
-		TokenAuthenticator:   a.auth.token,
+		Authenticator:        a.auth.request,
+		ServiceAccounts:      a.auth.accounts,
+		APIAudiences:         a.auth.audiences,
+		RootCA:               a.rootCA,
 		Authorizer:           a.authorizer(),
 		RESTOptionsGetter:    a.memory.RESTOptionsGetter(delegate.StorageCodec),
 		Version:              ServerVersion(),
@@ -282,7 +285,10 @@ func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 	if a.serving, err = dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", certFile, keyFile); err != nil {
 		return &InputError{fmt.Errorf("serving certificate: %w", err)}
 	}
-	a.serving.AddListener(listenerFunc(func() { a.report("kubeconfig", a.writeKubeconfigs()) }))
+	a.serving.AddListener(listenerFunc(func() {
+		a.report("kubeconfig", a.writeKubeconfigs())
+		a.report("configmap/kube-root-ca.crt", a.local.PublishRootCA(ctx))
+	}))
 	a.auth.listen(listenerFunc(func() {
 		a.report("configmap/"+delegate.AuthenticationConfigMap, a.local.PublishAuthenticationConfig(ctx, a.auth.configMap()))
 	}))

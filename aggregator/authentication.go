@@ -14,11 +14,13 @@ import (
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
-	"k8s.io/apiserver/pkg/authentication/request/union"
+	requestunion "k8s.io/apiserver/pkg/authentication/request/union"
 	"k8s.io/apiserver/pkg/authentication/request/websocket"
 	"k8s.io/apiserver/pkg/authentication/request/x509"
+	"k8s.io/apiserver/pkg/authentication/token/union"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 
+	"github.com/kagg-project/kagg/delegate/serviceaccount"
 	"github.com/kagg-project/kagg/internal/pki"
 )
 
@@ -30,6 +32,10 @@ var healthPaths = []string{"/healthz", "/livez", "/readyz", "/version"}
 type authentication struct {
 	request authenticator.Request
 	token   *tokens
+	// accounts are the tokens of ServiceAccounts, and audiences those that tokens
+	// must be for.
+	accounts  *serviceaccount.Tokens
+	audiences authenticator.Audiences
 	// headers are those that a believed front proxy names the user in.
 	headers *authenticatorfactory.RequestHeaderConfig
 	// clientCA is asked for in the TLS handshake: users' and front proxies'.
@@ -46,6 +52,10 @@ func newAuthentication(c *Config, state *pki.State) (*authentication, error) {
 	if a.token, err = newTokenFile(c.TokenAuthFile); err != nil {
 		return nil, err
 	}
+	if a.accounts, err = newAccountTokens(&c.ServiceAccounts, state); err != nil {
+		return nil, err
+	}
+	a.audiences = a.accounts.Audiences()
 	if a.users, err = a.userCAs(c.ClientCAFile, state); err != nil {
 		return nil, err
 	}
@@ -92,26 +102,27 @@ func (a *authentication) caFile(purpose, file string) (dynamiccertificates.CACon
 }
 
 // compose puts the authenticators in the kube-apiserver's order: front proxy,
-// client certificate, token, and anonymous last
-// (k8s.io/apiserver pkg/authentication/authenticatorfactory).
+// client certificate, static token, ServiceAccount's token, and anonymous last
+// (k8s.io/kubernetes pkg/kubeapiserver/authenticator/config.go).
 func (a *authentication) compose(anonymousAuth *bool) authenticator.Request {
+	token := union.New(authenticator.WrapAudienceAgnosticToken(a.audiences, a.token), a.accounts)
 	requests := []authenticator.Request{
-		headerrequest.NewDynamicVerifyOptionsSecure(a.proxies.VerifyOptions, headerrequest.StaticStringSlice(a.config.AllowedNames),
-			a.headers.UsernameHeaders, a.headers.UIDHeaders, a.headers.GroupHeaders, a.headers.ExtraHeaderPrefixes),
+		authenticator.WrapAudienceAgnosticRequest(a.audiences, headerrequest.NewDynamicVerifyOptionsSecure(a.proxies.VerifyOptions, headerrequest.StaticStringSlice(a.config.AllowedNames),
+			a.headers.UsernameHeaders, a.headers.UIDHeaders, a.headers.GroupHeaders, a.headers.ExtraHeaderPrefixes)),
 		x509.NewDynamic(a.users.VerifyOptions, x509.CommonNameUserConversion),
-		bearertoken.New(a.token),
-		websocket.NewProtocolAuthenticator(a.token),
+		bearertoken.New(token),
+		websocket.NewProtocolAuthenticator(token),
 	}
-	authenticated := group.NewAuthenticatedGroupAdder(union.New(requests...))
+	authenticated := group.NewAuthenticatedGroupAdder(requestunion.New(requests...))
 	switch {
 	case anonymousAuth == nil:
 		conditions := make([]apiserver.AnonymousAuthCondition, 0, len(healthPaths))
 		for _, path := range healthPaths {
 			conditions = append(conditions, apiserver.AnonymousAuthCondition{Path: path})
 		}
-		return union.NewFailOnError(authenticated, anonymous.NewAuthenticator(conditions))
+		return requestunion.NewFailOnError(authenticated, anonymous.NewAuthenticator(conditions))
 	case *anonymousAuth:
-		return union.NewFailOnError(authenticated, anonymous.NewAuthenticator(nil))
+		return requestunion.NewFailOnError(authenticated, anonymous.NewAuthenticator(nil))
 	default:
 		return authenticated
 	}

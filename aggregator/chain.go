@@ -61,7 +61,7 @@ func (c chain) handler(h http.Handler) http.Handler {
 	h = genericapifilters.WithAuthorization(h, c.authorizer, c.codecs)
 	h = genericfilters.WithMaxInFlightLimit(h, maxRequestsInFlight, maxMutatingRequestsInFlight, longRunning)
 	h = c.withImpersonation(h)
-	h = genericapifilters.WithAuthentication(h, c.authentication.request, genericapifilters.Unauthorized(c.codecs), nil, c.authentication.headers)
+	h = genericapifilters.WithAuthentication(h, c.authentication.request, genericapifilters.Unauthorized(c.codecs), c.authentication.audiences, c.authentication.headers)
 	h = genericapifilters.WithWarningRecorder(h)
 	h = genericfilters.WithTimeoutForNonLongRunningRequests(h, longRunning)
 	h = genericapifilters.WithRequestDeadline(h, nil, nil, longRunning, c.codecs, requestTimeout)

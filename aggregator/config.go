@@ -40,6 +40,8 @@ type Config struct {
 	ClientCAFile string
 	// TokenAuthFile is a CSV file of static tokens: token,user,uid,"groups".
 	TokenAuthFile string
+	// ServiceAccounts says how their tokens are signed and verified.
+	ServiceAccounts ServiceAccounts
 	// AnonymousAuth lets requests without credentials in as
 	// system:anonymous: on every path when true, on none when false, and only
 	// on /healthz, /livez, /readyz and /version when nil.

@@ -1,6 +1,7 @@
 package delegate
 
 import (
+	"errors"
 	"fmt"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 )
@@ -34,61 +36,88 @@ func accessAttributes(u user.Info, res *authorizationv1.ResourceAttributes, non 
 	return a
 }
 
+// labelOperators are those of label selectors in the words of the authorizer.
+var labelOperators = map[metav1.LabelSelectorOperator]selection.Operator{
+	metav1.LabelSelectorOpIn:           selection.In,
+	metav1.LabelSelectorOpNotIn:        selection.NotIn,
+	metav1.LabelSelectorOpExists:       selection.Exists,
+	metav1.LabelSelectorOpDoesNotExist: selection.DoesNotExist,
+}
+
+// labelRequirements returns what it understands, with an error about the rest: requirements are all to be
+// met, so to leave one out asks for more access and never for less. Upstream:
+// pkg/registry/authorization/util/helpers.go.
 func labelRequirements(s *authorizationv1.LabelSelectorAttributes) (labels.Requirements, error) {
 	if s.RawSelector != "" {
 		parsed, err := labels.Parse(s.RawSelector)
 		if err != nil {
-			return nil, fmt.Errorf("parsing the label selector %q: %w", s.RawSelector, err)
+			return nil, err
 		}
 		reqs, _ := parsed.Requirements()
 		return reqs, nil
 	}
 	var out labels.Requirements
+	var errs []error
 	for _, r := range s.Requirements {
-		var op selection.Operator
-		switch r.Operator {
-		case metav1.LabelSelectorOpIn:
-			op = selection.In
-		case metav1.LabelSelectorOpNotIn:
-			op = selection.NotIn
-		case metav1.LabelSelectorOpExists:
-			op = selection.Exists
-		case metav1.LabelSelectorOpDoesNotExist:
-			op = selection.DoesNotExist
-		default:
-			return nil, fmt.Errorf("%q is not a valid label selector operator", r.Operator)
+		op, ok := labelOperators[r.Operator]
+		if !ok {
+			errs = append(errs, fmt.Errorf("%q is not a valid label selector operator", r.Operator))
+			continue
 		}
-		req, err := labels.NewRequirement(r.Key, op, r.Values)
+		values := r.Values
+		if len(values) == 0 {
+			values = nil
+		}
+		req, err := labels.NewRequirement(r.Key, op, values)
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		out = append(out, *req)
 	}
-	return out, nil
+	return out, utilerrors.NewAggregate(errs)
 }
 
-// fieldRequirements knows equality only, as field selectors do; what else is asked is left out, which
-// asks for more access and never for less.
+// fieldRequirements is labelRequirements for fields, which know equality with one value only.
 func fieldRequirements(s *authorizationv1.FieldSelectorAttributes) (fields.Requirements, error) {
 	if s.RawSelector != "" {
 		parsed, err := fields.ParseSelector(s.RawSelector)
 		if err != nil {
-			return nil, fmt.Errorf("parsing the field selector %q: %w", s.RawSelector, err)
+			return nil, err
 		}
 		return parsed.Requirements(), nil
 	}
 	var out fields.Requirements
+	var errs []error
 	for _, r := range s.Requirements {
-		if len(r.Values) != 1 {
+		req, err := fieldRequirement(r)
+		if err != nil {
+			errs = append(errs, err)
 			continue
 		}
-		switch r.Operator {
-		case metav1.FieldSelectorOpIn:
-			out = append(out, fields.Requirement{Operator: selection.Equals, Field: r.Key, Value: r.Values[0]})
-		case metav1.FieldSelectorOpNotIn:
-			out = append(out, fields.Requirement{Operator: selection.NotEquals, Field: r.Key, Value: r.Values[0]})
-		case metav1.FieldSelectorOpExists, metav1.FieldSelectorOpDoesNotExist:
-		}
+		out = append(out, req)
 	}
+	return out, utilerrors.NewAggregate(errs)
+}
+
+func fieldRequirement(r metav1.FieldSelectorRequirement) (fields.Requirement, error) {
+	if len(r.Values) > 1 {
+		return fields.Requirement{}, errors.New("fieldSelectors do not yet support multiple values")
+	}
+	out := fields.Requirement{Field: r.Key}
+	switch r.Operator {
+	case metav1.FieldSelectorOpIn:
+		out.Operator = selection.Equals
+	case metav1.FieldSelectorOpNotIn:
+		out.Operator = selection.NotEquals
+	case metav1.FieldSelectorOpExists, metav1.FieldSelectorOpDoesNotExist:
+		return out, fmt.Errorf("fieldSelectors do not yet support %v", r.Operator)
+	default:
+		return out, fmt.Errorf("%q is not a valid field selector operator", r.Operator)
+	}
+	if len(r.Values) != 1 {
+		return out, fmt.Errorf("fieldSelectors %s must have one value", r.Operator)
+	}
+	out.Value = r.Values[0]
 	return out, nil
 }

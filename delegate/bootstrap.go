@@ -26,6 +26,9 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		if err := s.ensure(ctx, corev1.Resource("namespaces"), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return err
 		}
+		if err := s.accounts.Provide(ctx, name); err != nil {
+			return err
+		}
 	}
 	for _, level := range flow.MandatoryPriorityLevelConfigurations {
 		if err := s.ensure(ctx, flowcontrolv1.Resource("prioritylevelconfigurations"), level.DeepCopy()); err != nil {

@@ -74,7 +74,8 @@ func (s *Server) storages() storages {
 	out.add(apiregistrationv1.SchemeGroupVersion, "apiservices", services)
 	out.add(apiregistrationv1.SchemeGroupVersion, "apiservices/status", apiservicestorage.NewStatusREST(Scheme, services))
 
-	out[authenticationv1.SchemeGroupVersion] = authenticationReviews(s.config.TokenAuthenticator, s.config.APIAudiences)
+	s.installServiceAccounts(core)
+	out[authenticationv1.SchemeGroupVersion] = authenticationReviews(s.config.Authenticator, s.config.APIAudiences)
 	out[authorizationv1.SchemeGroupVersion] = accessReviews{s.config.Authorizer}.storage()
 	return out
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/klog/v2"
 )
 
 // review is a resource that answers a question on creation and keeps nothing.
@@ -20,6 +23,7 @@ type review struct {
 	singular   string
 	namespaced bool
 	object     func() runtime.Object
+	check      func(ctx context.Context, obj runtime.Object) error // refuses a question; nil: none
 	answer     func(ctx context.Context, obj runtime.Object) error // fills the status
 }
 
@@ -41,8 +45,14 @@ func (r *review) NamespaceScoped() bool { return r.namespaced }
 // GetSingularName implements rest.SingularNameProvider.
 func (r *review) GetSingularName() string { return r.singular }
 
-// Create answers the question.
+// Create answers the question: what is wrong with it comes before what admission says of it, as upstream
+// has it.
 func (r *review) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
+	if r.check != nil {
+		if err := r.check(ctx, obj); err != nil {
+			return nil, err
+		}
+	}
 	if validate != nil {
 		if err := validate(ctx, obj.DeepCopyObject()); err != nil {
 			return nil, err
@@ -65,13 +75,14 @@ func answering[T any](f func(ctx context.Context, review *T) error) func(context
 	}
 }
 
-func authenticationReviews(tokens authenticator.Token, audiences authenticator.Audiences) map[string]rest.Storage {
+func authenticationReviews(requests authenticator.Request, audiences authenticator.Audiences) map[string]rest.Storage {
 	return map[string]rest.Storage{
 		"tokenreviews": &review{
 			singular: "tokenreview",
 			object:   func() runtime.Object { return &authenticationv1.TokenReview{} },
+			check:    answering(checkToken),
 			answer: answering(func(ctx context.Context, r *authenticationv1.TokenReview) error {
-				return reviewToken(ctx, r, tokens, audiences)
+				return reviewToken(r, requests, audiences)
 			}),
 		},
 		"selfsubjectreviews": &review{
@@ -82,48 +93,55 @@ func authenticationReviews(tokens authenticator.Token, audiences authenticator.A
 	}
 }
 
-// reviewToken follows pkg/registry/authentication/tokenreview/storage.go.
-func reviewToken(ctx context.Context, r *authenticationv1.TokenReview, tokens authenticator.Token, audiences authenticator.Audiences) error {
+func checkToken(_ context.Context, r *authenticationv1.TokenReview) error {
 	if r.Spec.Token == "" {
 		return apierrors.NewBadRequest("token is required for TokenReview in authentication")
 	}
+	return nil
+}
+
+// reviewToken asks about a request that has nothing but the token, as
+// pkg/registry/authentication/tokenreview/storage.go does.
+func reviewToken(r *authenticationv1.TokenReview, requests authenticator.Request, audiences authenticator.Audiences) error {
+	if requests == nil {
+		return nil
+	}
+	req := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + r.Spec.Token}}}
 	wanted := authenticator.Audiences(r.Spec.Audiences)
 	if len(wanted) == 0 {
 		wanted = audiences
 	}
 	if len(wanted) > 0 {
-		ctx = authenticator.WithAudiences(ctx, wanted)
+		req = req.WithContext(authenticator.WithAudiences(req.Context(), wanted))
 	}
-	r.Status = authenticationv1.TokenReviewStatus{}
-	if tokens == nil {
-		return nil
-	}
-	found, ok, refused := tokens.AuthenticateToken(ctx, r.Spec.Token)
-	switch {
-	case refused != nil:
+	found, ok, refused := requests.AuthenticateRequest(req)
+	r.Status.Authenticated = ok
+	if refused != nil {
 		r.Status.Error = refused.Error()
-		return nil //nolint:nilerr // the review succeeds: the token is what is no good
-	case !ok || found == nil:
+	}
+	if found == nil {
 		return nil
-	case len(wanted) > 0 && len(wanted.Intersect(found.Audiences)) == 0:
+	}
+	if len(wanted) > 0 && len(wanted.Intersect(found.Audiences)) == 0 {
+		klog.ErrorS(nil, "A token was found good without saying for whom", "wanted", wanted, "got", found.Audiences)
 		return apierrors.NewInternalError(errors.New("error validating audiences"))
 	}
-	r.Status.Authenticated = true
-	r.Status.Audiences = found.Audiences
 	if found.User != nil {
 		r.Status.User = userInfo(found.User)
+		r.Status.Audiences = found.Audiences
 	}
 	return nil
 }
 
+// reviewSelf tells the user who it is. Upstream: pkg/registry/authentication/selfsubjectreview/rest.go.
 func reviewSelf(ctx context.Context, r *authenticationv1.SelfSubjectReview) error {
 	u, ok := request.UserFrom(ctx)
 	if !ok {
-		return apierrors.NewBadRequest("no user present on request")
+		return apierrors.NewBadRequest(noUser)
 	}
-	r.Status = authenticationv1.SelfSubjectReviewStatus{UserInfo: userInfo(u)}
-	if r.CreationTimestamp.IsZero() {
-		r.CreationTimestamp = metav1.Now()
+	*r = authenticationv1.SelfSubjectReview{
+		ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.Now()},
+		Status:     authenticationv1.SelfSubjectReviewStatus{UserInfo: userInfo(u)},
 	}
 	return nil
 }

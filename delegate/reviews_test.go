@@ -10,6 +10,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/kubernetes"
@@ -40,7 +41,7 @@ func TestReviews(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, func(c *delegate.Config) {
 		c.Authorizer = only("system:apiserver")
-		c.TokenAuthenticator = authenticator.TokenFunc(func(ctx context.Context, token string) (*authenticator.Response, bool, error) {
+		c.Authenticator = bearertoken.New(authenticator.TokenFunc(func(ctx context.Context, token string) (*authenticator.Response, bool, error) {
 			if token != "good" {
 				return nil, false, errors.New("unknown token")
 			}
@@ -48,7 +49,7 @@ func TestReviews(t *testing.T) {
 			return &authenticator.Response{Audiences: audiences.Intersect(authenticator.Audiences{"api"}), User: &user.DefaultInfo{
 				Name: "ann", UID: "7", Groups: []string{"g"}, Extra: map[string][]string{"k": {"v"}},
 			}}, true, nil
-		})
+		}))
 	})
 	for _, contentType := range []string{"application/json", "application/vnd.kubernetes.protobuf"} {
 		config := s.ClientConfig()
@@ -113,7 +114,7 @@ func checkAccessReviews(t *testing.T, c *kubernetes.Clientset) {
 		{"denied", authorizationv1.SubjectAccessReviewSpec{User: "ann", NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: "/denied"}},
 			authorizationv1.SubjectAccessReviewStatus{Denied: true, Reason: "denied", EvaluationError: "why"}, ""},
 		{"nobody", authorizationv1.SubjectAccessReviewSpec{ResourceAttributes: res}, authorizationv1.SubjectAccessReviewStatus{},
-			`SubjectAccessReview.authorization.k8s.io "" is invalid: spec.user: Invalid value: "": at least one of user or group must be specified`},
+			`.authorization.k8s.io "" is invalid: spec.user: Invalid value: "": at least one of user or group must be specified`},
 	}
 	for _, tt := range tests {
 		got, err := ask(tt.spec)

@@ -29,6 +29,8 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/kube-aggregator/pkg/apis/apiregistration/install"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/kagg-project/kagg/delegate/serviceaccount"
 )
 
 var (
@@ -72,7 +74,7 @@ func newScheme() *runtime.Scheme {
 	for i := range table {
 		addRow(s, &table[i])
 	}
-	for _, review := range []runtime.Object{&authenticationv1.TokenReview{}, &authenticationv1.SelfSubjectReview{}} {
+	for _, review := range []runtime.Object{&authenticationv1.TokenReview{}, &authenticationv1.SelfSubjectReview{}, &authenticationv1.TokenRequest{}} {
 		addInternal(s, authenticationv1.SchemeGroupVersion.Group, review)
 	}
 	for _, review := range []runtime.Object{
@@ -81,6 +83,11 @@ func newScheme() *runtime.Scheme {
 	} {
 		addInternal(s, authorizationv1.SchemeGroupVersion.Group, review)
 	}
+	s.AddTypeDefaultingFunc(&authenticationv1.TokenRequest{}, func(obj any) {
+		if r, ok := obj.(*authenticationv1.TokenRequest); ok {
+			serviceaccount.DefaultRequest(r)
+		}
+	})
 	addEventConversions(s)
 	return s
 }

@@ -19,6 +19,8 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/rest"
 	"k8s.io/component-base/compatibility"
+
+	"github.com/kagg-project/kagg/delegate/serviceaccount"
 )
 
 // Config is what a [Server] is made of.
@@ -31,8 +33,17 @@ type Config struct {
 	// If it is also an [authorizer.RuleResolver], SelfSubjectRulesReviews list its rules. Required.
 	Authorizer authorizer.UnconditionalAuthorizer
 
-	// TokenAuthenticator answers TokenReviews. Nil: no token is good.
-	TokenAuthenticator authenticator.Token
+	// Authenticator answers TokenReviews: it is asked about a request that has nothing but the token. It is
+	// to be what authenticates the requests themselves. Nil: no token is good.
+	Authenticator authenticator.Request
+
+	// ServiceAccounts are the tokens of ServiceAccounts: TokenRequests are answered with them, and the
+	// server hands its objects to them. Nil: there are none, and no serviceaccounts/token.
+	ServiceAccounts *serviceaccount.Tokens
+
+	// RootCA returns the PEM certificates that verify the server for clients; they are in the ConfigMap
+	// kube-root-ca.crt of every namespace, and in Secrets beside tokens. Nil: there are none.
+	RootCA func() []byte
 
 	// ExternalAddress is where clients reach the server, as "host:port"; the host of an IPv6 address is in
 	// brackets. It is only a name, in the serverAddressByClientCIDRs of /api and /apis. Default:
@@ -82,6 +93,9 @@ func (c *Config) complete() error {
 	if c.AuthenticationConfig == nil {
 		c.AuthenticationConfig = func() map[string]string { return nil }
 	}
+	if c.RootCA == nil {
+		c.RootCA = func() []byte { return nil }
+	}
 	if c.NotFound == nil {
 		c.NotFound = http.NotFoundHandler()
 	}
@@ -95,6 +109,7 @@ type Server struct {
 	stores     map[string]*store // by "resource.group"
 	kinds      []Kind
 	terminator *terminator
+	accounts   *serviceaccount.Controller
 	admission  admission.Interface
 	client     *rest.Config
 }
@@ -132,6 +147,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("building the server of the local APIs: %w", err)
 	}
 	s.generic = server
+	s.serveIssuer()
 	docs := newDocuments(cfg.Version, server.Handler.GoRestfulContainer)
 	if err := s.installGroups(docs); err != nil {
 		return nil, err
@@ -174,5 +190,6 @@ func (s *Server) Start(ctx context.Context) error {
 		return err
 	}
 	go s.terminator.run(ctx)
+	go s.accounts.Run(ctx)
 	return nil
 }

@@ -22,7 +22,7 @@ func TestKindsInJSON(t *testing.T) {
 	}
 	const configMaps = "/api/v1/namespaces/kube-system/configmaps"
 	for path, want := range map[string]typed{
-		configMaps: {TypeMeta: metav1.TypeMeta{Kind: "ConfigMapList", APIVersion: "v1"}, Items: []metav1.TypeMeta{{}}},
+		configMaps: {TypeMeta: metav1.TypeMeta{Kind: "ConfigMapList", APIVersion: "v1"}, Items: []metav1.TypeMeta{{}, {}}},
 		configMaps + "/" + delegate.AuthenticationConfigMap: {TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}},
 	} {
 		var got typed

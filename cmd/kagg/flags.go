@@ -20,6 +20,7 @@ type serveFlags struct {
 	endpoints []string
 	bind      net.IP
 	anonymous bool
+	accounts  serviceAccountFlags
 	logging   logging
 }
 
@@ -38,6 +39,7 @@ func (f *serveFlags) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.AllowRemoteAnonymous, "allow-remote-anonymous", false, "permit --anonymous-auth on an address that is not loopback: everyone who reaches it may do everything")
 	f.logging.addFlags(flags)
 	f.addTrustFlags(flags)
+	f.accounts.addFlags(flags, &c.ServiceAccounts)
 }
 
 func (f *serveFlags) addTrustFlags(flags *pflag.FlagSet) {
@@ -81,6 +83,7 @@ func (f *serveFlags) complete(flags *pflag.FlagSet) (aggregator.Config, error) {
 	if c.SecurePort < 0 || c.SecurePort > 65535 {
 		return c, usageError{fmt.Errorf("--secure-port %d: use 1 to 65535, or 0 for any", c.SecurePort)}
 	}
+	f.accounts.complete(&c.ServiceAccounts)
 	c.BindAddress = f.bind
 	c.SecurePortOptional = !flags.Changed("secure-port")
 	if flags.Changed("anonymous-auth") {

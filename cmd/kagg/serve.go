@@ -55,6 +55,7 @@ func markFiles(cmd *cobra.Command) {
 	for _, name := range []string{"tls-cert-file", "tls-private-key-file", "client-ca-file", "token-auth-file", "requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file"} {
 		cobra.CheckErr(cmd.MarkFlagFilename(name))
 	}
+	markServiceAccountFiles(cmd)
 	cobra.CheckErr(cmd.MarkFlagDirname("state-dir"))
 	profiles := []string{string(aggregator.ProfileDev), string(aggregator.ProfileUpstream)}
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profiles, cobra.ShellCompDirectiveNoFileComp)))

@@ -143,17 +143,36 @@ func signAndWrite(p Pair, template *x509.Certificate, a *authority, key *ecdsa.P
 	if err != nil {
 		return nil, fmt.Errorf("parse the new certificate %q: %w", p.CertFile, err)
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("encode key %q: %w", p.KeyFile, err)
-	}
-	if err := writeFile(p.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), keyMode); err != nil {
+	if err := writeKey(p.KeyFile, key); err != nil {
 		return nil, err
 	}
 	if err := writeFile(p.CertFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), certMode); err != nil {
 		return nil, err
 	}
 	return cert, nil
+}
+
+// ensureKey makes the key in file when there is none; it says whether it did.
+func ensureKey(file string) (made bool, err error) {
+	if found, err := loadKey(file); found != nil || err != nil {
+		return false, err
+	}
+	key, _, err := newKey()
+	if err != nil {
+		return false, fmt.Errorf("make key %q: %w", file, err)
+	}
+	if err := writeKey(file, key); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+func writeKey(file string, key *ecdsa.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("encode key %q: %w", file, err)
+	}
+	return writeFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), keyMode)
 }
 
 // newKey makes an ECDSA P-256 key and its key identifier: the first 160 bits of the SHA-256 of the

@@ -59,12 +59,15 @@ type State struct {
 	// APIServer is a client certificate for custom apiservers: the user system:kagg:apiserver in the
 	// group system:kagg:apiservers.
 	APIServer Pair
+	// ServiceAccountKey is the file of the private key that signs the tokens of ServiceAccounts, in PEM. It
+	// is made once and has no end: what it signed would end with it.
+	ServiceAccountKey string
 	// Kubeconfig and APIServerKubeconfig are the files that WriteKubeconfigs writes, for Admin and
 	// APIServer. They do not exist before its first call.
 	Kubeconfig, APIServerKubeconfig string
 	// CertsDir is the folder of the certificates that IssueServing makes.
 	CertsDir string
-	// Changed are the certificate files that this Ensure made or made anew, sorted; empty if all was good.
+	// Changed are the files of certificates and keys that this Ensure made or made anew, sorted; empty if all was good.
 	Changed []string
 
 	now func() time.Time
@@ -122,6 +125,7 @@ func newState(dir string, now func() time.Time) *State {
 		FrontProxyClient:    pair("front-proxy-client"),
 		Admin:               pair("admin"),
 		APIServer:           pair("apiserver"),
+		ServiceAccountKey:   filepath.Join(dir, "pki", "service-account.key"),
 		Kubeconfig:          filepath.Join(dir, "kubeconfig"),
 		APIServerKubeconfig: filepath.Join(dir, "apiserver.kubeconfig"),
 		CertsDir:            filepath.Join(dir, "certs"),
@@ -169,6 +173,14 @@ func (s *State) ensureAll(serving hosts) ([]string, error) {
 			return nil, err
 		}
 		note(l.pair, written)
+	}
+
+	made, err := ensureKey(s.ServiceAccountKey)
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		changed[s.ServiceAccountKey] = true
 	}
 
 	issued, err := s.renewIssued(authorities[s.ClusterCA])
