@@ -13,11 +13,11 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/dynamic"
 	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/kagg-project/kagg/delegate"
-	"github.com/kagg-project/kagg/delegate/memory"
 	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/internal/pki"
 	"github.com/kagg-project/kagg/proxy"
@@ -35,22 +35,23 @@ func (e *InputError) Unwrap() error { return e.Err }
 
 // Aggregator is a running kagg. Its methods are safe for concurrent use.
 type Aggregator struct {
-	config    Config
-	state     *pki.State
-	release   func() error
-	local     *delegate.Server
-	memory    *memory.Backend
-	auth      *authentication
-	trust     *trustFiles
-	serving   *dynamiccertificates.DynamicCertKeyPairContent
-	source    *source
-	snapshots *snapshots
-	routes    *router
-	files     *files
-	url       string
-	stopping  context.Context //nolint:containedctx // ends when the aggregator is told to stop
-	stopped   <-chan struct{}
-	running   sync.WaitGroup
+	config        Config
+	state         *pki.State
+	release       func() error
+	local         *delegate.Server
+	storage       storage
+	storageChecks []healthz.HealthChecker
+	auth          *authentication
+	trust         *trustFiles
+	serving       *dynamiccertificates.DynamicCertKeyPairContent
+	source        *source
+	snapshots     *snapshots
+	routes        *router
+	files         *files
+	url           string
+	stopping      context.Context //nolint:containedctx // ends when the aggregator is told to stop
+	stopped       <-chan struct{}
+	running       sync.WaitGroup
 }
 
 // Start starts an aggregator and returns when it listens and has read all
@@ -141,8 +142,8 @@ func (a *Aggregator) startBehind(ctx context.Context, l net.Listener, objects []
 // abandon ends what a start that failed had made and not yet run: who follows a
 // file has goroutines from the beginning, which end only with its Run.
 func (a *Aggregator) abandon(ended context.Context) {
-	if a.memory != nil {
-		a.memory.Close()
+	if a.storage != nil {
+		a.storage.Close()
 	}
 	if a.release != nil {
 		_ = a.release() // the start's own error is the one to tell
@@ -193,15 +194,18 @@ func (a *Aggregator) pkiOptions() pki.Options {
 
 // startLocalAPIs starts the stand-in for the kube-apiserver.
 func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
-	a.memory = memory.NewBackend(memory.Options{})
-	var err error
+	err := a.openStorage(ctx)
+	if err != nil {
+		return err
+	}
 	a.local, err = delegate.New(delegate.Config{
 		Authenticator:        a.auth.request,
 		ServiceAccounts:      a.auth.accounts,
 		APIAudiences:         a.auth.audiences,
 		RootCA:               a.rootCA,
 		Authorizer:           a.authorizer(),
-		RESTOptionsGetter:    a.memory.RESTOptionsGetter(delegate.StorageCodec),
+		RESTOptionsGetter:    a.storage.RESTOptionsGetter(delegate.StorageCodec),
+		SharedStorage:        a.config.Storage.shared(),
 		Version:              ServerVersion(),
 		ExternalAddress:      strings.TrimPrefix(a.url, "https://"),
 		EmptyNamespace:       a.emptyNamespace,
@@ -327,7 +331,7 @@ func (a *Aggregator) router(ctx context.Context) *router {
 		snapshots: a.snapshots,
 		profile:   a.config.Profile,
 		local:     local,
-		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, a.local.ListedPaths(), local),
+		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, a.local.ListedPaths(), local, a.storageChecks...),
 		proxy: proxy.New(proxy.Options{
 			Local:          local,
 			UpstreamErrors: a.config.Profile == ProfileUpstream,
@@ -373,7 +377,7 @@ func (a *Aggregator) WaitFor(ctx context.Context, done func(*Snapshot) bool) (*S
 func (a *Aggregator) Wait() {
 	<-a.stopped
 	a.running.Wait()
-	a.memory.Close()
+	a.storage.Close()
 	// The operating system gives the folder free in any case.
 	_ = a.release()
 }

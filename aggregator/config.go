@@ -57,6 +57,9 @@ type Config struct {
 	// the ConfigMap extension-apiserver-authentication, by custom apiservers.
 	RequestHeader RequestHeader
 
+	// Storage says where the objects are kept; default: in memory.
+	Storage Storage
+
 	// OnEvent is told of each change of state worth a line; it must not block.
 	// Default: nothing is told.
 	OnEvent func(Event)

@@ -12,8 +12,9 @@ import (
 )
 
 // newOwnPaths serves what is kagg's own: health, metrics, and the list of all
-// paths, which names those of the local APIs too. All else goes to next.
-func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.Handler) http.Handler {
+// paths, which names those of the local APIs too. storage are further checks of /readyz and
+// /healthz. All else goes to next.
+func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.Handler, storage ...healthz.HealthChecker) http.Handler {
 	m := mux.NewPathRecorderMux("kagg")
 	routes.Index{}.Install(index{m, local, s}, m)
 	m.NotFoundHandler(next)
@@ -35,9 +36,9 @@ func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.H
 		}
 		return nil
 	})
-	healthz.InstallHandler(m, healthz.PingHealthz, snapshot)
+	healthz.InstallHandler(m, slices.Concat([]healthz.HealthChecker{healthz.PingHealthz, snapshot}, storage)...)
 	healthz.InstallLivezHandler(m, healthz.PingHealthz)
-	healthz.InstallReadyzHandler(m, healthz.PingHealthz, snapshot, backends, shutdown)
+	healthz.InstallReadyzHandler(m, slices.Concat([]healthz.HealthChecker{healthz.PingHealthz, snapshot, backends, shutdown}, storage)...)
 	routes.DefaultMetrics{}.Install(m)
 	return withGeneration(s, m)
 }

@@ -58,7 +58,8 @@ func (s *Server) ensure(ctx context.Context, gr schema.GroupResource, obj runtim
 
 // PublishAuthenticationConfig makes data the content of the ConfigMap
 // kube-system/extension-apiserver-authentication, which running custom apiservers watch. It is what a
-// change of a certificate authority calls; Start does it first. Nothing is written when nothing differs.
+// change of a certificate authority calls; Start does it first. With Config.SharedStorage data is added to
+// what is there, else it takes its place. Nothing is written when nothing differs.
 func (s *Server) PublishAuthenticationConfig(ctx context.Context, data map[string]string) error {
 	want := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: AuthenticationConfigMap},
@@ -72,7 +73,7 @@ func (s *Server) PublishAuthenticationConfig(ctx context.Context, data map[strin
 		if !ok {
 			return nil, fmt.Errorf("the configmaps storage holds a %T", old)
 		}
-		c.Data = maps.Clone(data)
+		c.Data = s.authenticationConfig(c.Data, data)
 		return c, nil
 	})
 	within := request.WithNamespace(ctx, metav1.NamespaceSystem)

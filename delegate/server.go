@@ -29,6 +29,10 @@ type Config struct {
 	// [StorageCodec] returns. Required.
 	RESTOptionsGetter generic.RESTOptionsGetter
 
+	// SharedStorage tells that other servers keep their objects in the same storage: what each publishes of
+	// itself is added to what is there, and the others' deleted namespaces are finished too. Default: false.
+	SharedStorage bool
+
 	// Authorizer answers SubjectAccessReviews and their kin, and the second check of a PUT that creates.
 	// If it is also an [authorizer.RuleResolver], SelfSubjectRulesReviews list its rules. Required.
 	Authorizer authorizer.UnconditionalAuthorizer
@@ -191,5 +195,8 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	go s.terminator.run(ctx)
 	go s.accounts.Run(ctx)
+	if s.config.SharedStorage {
+		return s.followShared(ctx)
+	}
 	return nil
 }

@@ -40,6 +40,7 @@ func (f *serveFlags) addFlags(flags *pflag.FlagSet) {
 	f.logging.addFlags(flags)
 	f.addTrustFlags(flags)
 	f.accounts.addFlags(flags, &c.ServiceAccounts)
+	f.addStorageFlags(flags)
 }
 
 func (f *serveFlags) addTrustFlags(flags *pflag.FlagSet) {
@@ -84,6 +85,9 @@ func (f *serveFlags) complete(flags *pflag.FlagSet) (aggregator.Config, error) {
 		return c, usageError{fmt.Errorf("--secure-port %d: use 1 to 65535, or 0 for any", c.SecurePort)}
 	}
 	f.accounts.complete(&c.ServiceAccounts)
+	if err := completeStorage(&c.Storage, flags); err != nil {
+		return c, err
+	}
 	c.BindAddress = f.bind
 	c.SecurePortOptional = !flags.Changed("secure-port")
 	if flags.Changed("anonymous-auth") {

@@ -56,6 +56,7 @@ func markFiles(cmd *cobra.Command) {
 		cobra.CheckErr(cmd.MarkFlagFilename(name))
 	}
 	markServiceAccountFiles(cmd)
+	markStorageFiles(cmd)
 	cobra.CheckErr(cmd.MarkFlagDirname("state-dir"))
 	profiles := []string{string(aggregator.ProfileDev), string(aggregator.ProfileUpstream)}
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profiles, cobra.ShellCompDirectiveNoFileComp)))

@@ -37,8 +37,8 @@ type Options struct {
 	// ShareEncoding makes the objects of live watch events runtime.CacheableObject, as the watch
 	// cache does: each event is encoded once for each negotiated encoder instead of once for each
 	// watcher. The HTTP handlers of k8s.io/apiserver understand such objects. A watch that is read in
-	// the process has to unwrap them with [Object]. The encodings are kept as long as the history
-	// keeps the event. Default false: every event carries a private copy of the plain object.
+	// the process has to unwrap them with [Object]. The encodings of the newest 512 events of
+	// each resource prefix are kept. Default false: every event carries a private copy of the plain object.
 	ShareEncoding bool
 
 	// FirstRevision is the revision of the empty database. Nothing before it is known: watches and lists

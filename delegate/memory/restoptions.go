@@ -16,7 +16,7 @@ import (
 // to the type that the resource's registry store works with (the internal type, where there is one).
 // The versioner tells the version that the codec encodes to, which discovery shows as the
 // storageVersionHash; it may be nil, and there is no hash then. An error refuses the resource.
-type CodecFunc func(resource schema.GroupResource) (runtime.Codec, runtime.GroupVersioner, error)
+type CodecFunc = func(resource schema.GroupResource) (runtime.Codec, runtime.GroupVersioner, error)
 
 // RESTOptionsGetter returns what makes registry stores keep their data in the backend, to be given as
 // RESTOptionsGetter of a server's configuration or RESTOptions of generic.StoreOptions. The storage

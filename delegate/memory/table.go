@@ -31,6 +31,10 @@ func (e *event) size() int {
 	return size
 }
 
+// sharedEvents is how many of the newest events keep the encodings that were made of them for watchers. A
+// watcher that is further behind has them made anew.
+const sharedEvents = 512
+
 // table is the data of one resource prefix. Everything in it is guarded by the backend's mutex.
 type table struct {
 	prefix string
@@ -72,6 +76,10 @@ func (t *table) apply(e *event, o Options) {
 	e.root = t.root
 	t.events = append(t.events, e)
 	t.historyBytes += e.size()
+	if i := len(t.events) - sharedEvents; i > 0 {
+		t.events[i-1].sharedNext.entries.Store(nil)
+		t.events[i-1].sharedPrev.entries.Store(nil)
+	}
 	for len(t.events) > o.HistoryLimit || (len(t.events) > 1 && t.historyBytes > o.HistoryBytes) {
 		t.dropOldest()
 	}
