@@ -88,7 +88,7 @@ func newTableConvertor(r *row) *tableConvertor {
 	if !has(nameColumn) {
 		columns = append([]column{name(0)}, columns...)
 	}
-	if !has(ageColumn, createdColumn, "Last Seen") {
+	if !r.ageless && !has(ageColumn, createdColumn, "Last Seen") {
 		columns = append(slices.Clip(columns), age())
 	}
 	t := &tableConvertor{columns: columns}

@@ -99,7 +99,7 @@ func eventColumns() []column {
 			}
 			return since(e.FirstTimestamp)
 		})),
-		{name: "Count", kind: "integer", priority: 1, value: of(func(e *corev1.Event) any {
+		{name: "Count", kind: "string", priority: 1, value: of(func(e *corev1.Event) any {
 			if e.Series != nil {
 				return int64(e.Series.Count)
 			}

@@ -2,7 +2,6 @@ package delegate
 
 import (
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -96,6 +95,28 @@ func defaultService(s *corev1.Service) {
 	}
 }
 
+// defaultLimitRange follows the same file, SetDefaults_LimitRangeItem.
+func defaultLimitRange(l *corev1.LimitRange) {
+	fill := func(into *corev1.ResourceList, from corev1.ResourceList) {
+		if *into == nil {
+			*into = corev1.ResourceList{}
+		}
+		for name, q := range from {
+			if _, set := (*into)[name]; !set {
+				(*into)[name] = q.DeepCopy()
+			}
+		}
+	}
+	for i := range l.Spec.Limits {
+		item := &l.Spec.Limits[i]
+		if item.Type == corev1.LimitTypeContainer {
+			fill(&item.Default, item.Max)
+			fill(&item.DefaultRequest, item.Default)
+			fill(&item.DefaultRequest, item.Min)
+		}
+	}
+}
+
 func defaultEndpoints(e *corev1.Endpoints) { //nolint:staticcheck // served as long as upstream does
 	for i := range e.Subsets {
 		for j := range e.Subsets[i].Ports {
@@ -111,92 +132,5 @@ func defaultEndpointSlice(e *discoveryv1.EndpointSlice) {
 	}
 }
 
-func defaultPod(p *corev1.Pod) {
-	defaultPodSpec(&p.Spec)
-	setPointer(&p.Spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
-}
-
-// preparePod starts a pod as one that waits to be scheduled, which it does for ever here.
-func preparePod(p, old *corev1.Pod) {
-	if old == nil {
-		p.Status = corev1.PodStatus{Phase: corev1.PodPending, QOSClass: corev1.PodQOSBestEffort}
-	}
-}
-
-// defaultPodSpec is shared by pods and by every template of pods. It follows
-// pkg/apis/core/v1/defaults.go for the fields that each pod shows.
-func defaultPodSpec(s *corev1.PodSpec) {
-	setDefault(&s.RestartPolicy, corev1.RestartPolicyAlways)
-	setDefault(&s.DNSPolicy, corev1.DNSClusterFirst)
-	setDefault(&s.SchedulerName, corev1.DefaultSchedulerName)
-	setPointer(&s.TerminationGracePeriodSeconds, int64(corev1.DefaultTerminationGracePeriodSeconds))
-	setPointer(&s.SecurityContext, corev1.PodSecurityContext{})
-	setDefault(&s.DeprecatedServiceAccount, s.ServiceAccountName)
-	for i := range s.InitContainers {
-		defaultContainer(&s.InitContainers[i])
-	}
-	for i := range s.Containers {
-		defaultContainer(&s.Containers[i])
-	}
-	for i := range s.Volumes {
-		defaultVolume(&s.Volumes[i])
-	}
-}
-
-func defaultContainer(c *corev1.Container) {
-	setDefault(&c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
-	setDefault(&c.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
-	setDefault(&c.ImagePullPolicy, pullPolicy(c.Image))
-	for i := range c.Ports {
-		setDefault(&c.Ports[i].Protocol, corev1.ProtocolTCP)
-	}
-	for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
-		if p == nil {
-			continue
-		}
-		setDefault(&p.TimeoutSeconds, 1)
-		setDefault(&p.PeriodSeconds, 10)
-		setDefault(&p.SuccessThreshold, 1)
-		setDefault(&p.FailureThreshold, 3)
-		if p.HTTPGet != nil {
-			setDefault(&p.HTTPGet.Path, "/")
-			setDefault(&p.HTTPGet.Scheme, corev1.URISchemeHTTP)
-		}
-	}
-	for i := range c.Env {
-		if from := c.Env[i].ValueFrom; from != nil && from.FieldRef != nil {
-			setDefault(&from.FieldRef.APIVersion, "v1")
-		}
-	}
-}
-
-func defaultVolume(v *corev1.Volume) {
-	const mode = corev1.ConfigMapVolumeSourceDefaultMode
-	switch {
-	case v.ConfigMap != nil:
-		setPointer(&v.ConfigMap.DefaultMode, mode)
-	case v.Secret != nil:
-		setPointer(&v.Secret.DefaultMode, corev1.SecretVolumeSourceDefaultMode)
-	case v.Projected != nil:
-		setPointer(&v.Projected.DefaultMode, corev1.ProjectedVolumeSourceDefaultMode)
-	case v.HostPath != nil:
-		setPointer(&v.HostPath.Type, corev1.HostPathUnset)
-	case v.VolumeSource == corev1.VolumeSource{}:
-		v.EmptyDir = &corev1.EmptyDirVolumeSource{}
-	}
-}
-
 // selectEverything is what an absent selector of a webhook or a policy means.
 func selectEverything(p **metav1.LabelSelector) { setPointer(p, metav1.LabelSelector{}) }
-
-// pullPolicy is Always for an image without a tag or with latest; a digest is IfNotPresent.
-func pullPolicy(image string) corev1.PullPolicy {
-	if strings.Contains(image, "@") {
-		return corev1.PullIfNotPresent
-	}
-	name := image[strings.LastIndex(image, "/")+1:]
-	if _, tag, ok := strings.Cut(name, ":"); ok && tag != "latest" {
-		return corev1.PullIfNotPresent
-	}
-	return corev1.PullAlways
-}

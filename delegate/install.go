@@ -11,11 +11,13 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apiserver/pkg/endpoints"
 	"k8s.io/apiserver/pkg/endpoints/discovery"
 	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
@@ -61,6 +63,18 @@ func (s *Server) storages() storages {
 		if r.status {
 			out.add(r.gv, r.resource+"/status", newStatusStore(st))
 		}
+		if r.scale != nil {
+			out.add(r.gv, r.resource+"/scale", scaleStore{st})
+		}
+		for j := range r.parts {
+			out.add(r.gv, r.resource+"/"+r.parts[j].name, newPartStore(st, &r.parts[j]))
+		}
+		for j := range r.also {
+			out.add(r.also[j].gv, r.resource, st)
+			if r.status {
+				out.add(r.also[j].gv, r.resource+"/status", newStatusStore(st))
+			}
+		}
 	}
 	namespaces := s.core("namespaces")
 	finalize := newFinalizeStore(namespaces)
@@ -68,6 +82,10 @@ func (s *Server) storages() storages {
 	core := out[corev1.SchemeGroupVersion]
 	core["namespaces"] = newNamespaceStore(namespaces, s.terminator.queue.Add)
 	core["namespaces/finalize"] = finalize
+	core["bindings"], core["pods/binding"] = bindingsStore{bindingStore{s.core("pods")}}, bindingStore{s.core("pods")}
+	core["pods/eviction"] = newEvictionStore(s.core("pods"), s.stores[policyv1.Resource("poddisruptionbudgets").String()])
+	core["componentstatuses"] = newComponentStore()
+	s.connections(core)
 	out.add(eventsv1.SchemeGroupVersion, "events", s.core("events"))
 
 	services := apiservicestorage.NewREST(Scheme, s.config.RESTOptionsGetter)
@@ -83,8 +101,16 @@ func (s *Server) storages() storages {
 // installGroups serves every group version, and the discovery of all.
 func (s *Server) installGroups(docs *documents) error {
 	all := s.storages()
+	types := map[string]lazyConverter{}
+	for _, group := range servedGroups(all) {
+		objects, err := groupObjects(group, all)
+		if err != nil {
+			return err
+		}
+		types[group] = docs.converter(objects)
+	}
 	for _, gv := range servedVersions(all) {
-		if err := s.installVersion(gv, all[gv], docs); err != nil {
+		if err := s.installVersion(gv, all[gv], types[gv.Group]); err != nil {
 			return err
 		}
 	}
@@ -94,21 +120,34 @@ func (s *Server) installGroups(docs *documents) error {
 	return nil
 }
 
+// groupObjects returns one object of each type that a group's resources are written as, in every version:
+// what one version manages of an object has to be read when another writes it.
+func groupObjects(group string, all storages) ([]runtime.Object, error) {
+	var out []runtime.Object
+	for _, gv := range servedVersions(all) {
+		if gv.Group != group {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(all[gv])) {
+			kind, err := endpoints.GetResourceKind(gv, all[gv][name], Scheme)
+			if err != nil {
+				return nil, fmt.Errorf("finding the kind of %s in %s: %w", name, gv, err)
+			}
+			obj, err := Scheme.New(kind)
+			if err != nil {
+				return nil, fmt.Errorf("making a %s: %w", kind, err)
+			}
+			out = append(out, obj)
+		}
+	}
+	return out, nil
+}
+
 // installVersion does what GenericAPIServer.InstallAPIGroup does, but builds the schemas that server-side
 // apply needs at the first write and not at the start.
-func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]rest.Storage, docs *documents) error {
-	objects := make([]runtime.Object, 0, len(resources))
+func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]rest.Storage, types managedfields.TypeConverter) error {
 	served := map[string][]string{}
-	for _, name := range slices.Sorted(maps.Keys(resources)) {
-		kind, err := endpoints.GetResourceKind(gv, resources[name], Scheme)
-		if err != nil {
-			return fmt.Errorf("finding the kind of %s in %s: %w", name, gv, err)
-		}
-		obj, err := Scheme.New(kind)
-		if err != nil {
-			return fmt.Errorf("making a %s: %w", kind, err)
-		}
-		objects = append(objects, obj)
+	for name := range resources {
 		served[name] = []string{gv.String()}
 	}
 	codecs := serializer.NewCodecFactory(Scheme,
@@ -116,10 +155,10 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 	v := &endpoints.APIGroupVersion{
 		Storage: resources, Root: root(gv), GroupVersion: gv, AllServedVersionsByResource: served,
 		OptionsExternalVersion: &schema.GroupVersion{Version: "v1"},
-		Serializer:             codecs, ParameterCodec: metav1.ParameterCodec,
+		Serializer:             codecs, ParameterCodec: runtime.NewParameterCodec(Scheme),
 		Typer: Scheme, Creater: Scheme, Convertor: Scheme, ConvertabilityChecker: Scheme, Defaulter: Scheme, //nolint:misspell // upstream's name
 		Namer: runtime.Namer(meta.NewAccessor()), UnsafeConvertor: runtime.UnsafeObjectConvertor(Scheme),
-		TypeConverter:              docs.converter(objects),
+		TypeConverter:              types,
 		EquivalentResourceRegistry: s.generic.EquivalentResourceRegistry,
 		Authorizer:                 s.config.Authorizer,
 		Admit:                      s.admission,

@@ -1,15 +1,18 @@
 package delegate
 
 import (
+	"context"
 	"reflect"
 	"slices"
 	"strings"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	"k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 )
 
 // Kind describes one kind that the delegate serves.
@@ -52,17 +55,31 @@ type row struct {
 	born       bool // a client may create it with a status
 	generation bool // metadata.generation counts changes outside metadata and status
 
+	also  []otherVersion                            // further versions of the same objects
+	scale func(obj runtime.Object) (scaling, error) // has a scale subresource
+	parts []part                                    // subresources that write a part of the object
+
 	createOnUpdate bool // PUT of what is not there creates it
 	preconditioned bool // PUT needs metadata.resourceVersion
 
 	name      validation.ValidateNameFunc // default: DNS subdomain
 	selectors []selector
 	columns   []column
+	ageless   bool // its columns end without Age
 
 	// defaults fills what a client left out; it runs on each decoded object.
 	defaults func(obj runtime.Object)
 	// prepare changes an object before it is validated; old is nil on creation.
 	prepare func(obj, old runtime.Object)
+	// stamp writes who asks into a new object, after prepare.
+	stamp func(ctx context.Context, obj runtime.Object)
+	// prepareStatus changes what a client writes as status, before it is validated.
+	prepareStatus func(obj, old runtime.Object)
+	// grace decides how long a deleted object stays; false when it goes at once. Default: at once.
+	grace func(obj runtime.Object, options *metav1.DeleteOptions) bool
+	// dependents is what happens to the objects that an object owns when it is deleted and the request does
+	// not say. Default: they are deleted after it.
+	dependents rest.GarbageCollectionPolicy
 	// validate checks what metadata validation does not; old is nil on creation.
 	validate func(obj, old runtime.Object) field.ErrorList
 	// validateStatus checks what a write to the status subresource leaves. Default: nothing does.

@@ -44,6 +44,7 @@ var priorities = map[schema.GroupVersion]priority{
 	{Group: "flowcontrol.apiserver.k8s.io", Version: "v1"}:      {16100, 21},
 	{Group: "flowcontrol.apiserver.k8s.io", Version: "v1beta3"}: {16100, 18},
 	{Group: "resource.k8s.io", Version: "v1"}:                   {15900, 15},
+	{Group: "storagemigration.k8s.io", Version: "v1"}:           {15800, 15},
 }
 
 // Priority returns groupPriorityMinimum and versionPriority of the APIService that a kube-apiserver of

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -15,12 +16,15 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+	flowcontrolv1beta3 "k8s.io/api/flowcontrol/v1beta3"
 	networkingv1 "k8s.io/api/networking/v1"
 	nodev1 "k8s.io/api/node/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	storagemigrationv1 "k8s.io/api/storagemigration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -46,11 +50,12 @@ var (
 func externalGroups() []runtime.SchemeBuilder {
 	return []runtime.SchemeBuilder{
 		corev1.SchemeBuilder, authenticationv1.SchemeBuilder, authorizationv1.SchemeBuilder,
-		autoscalingv2.SchemeBuilder, batchv1.SchemeBuilder,
+		autoscalingv2.SchemeBuilder, autoscalingv1.SchemeBuilder, batchv1.SchemeBuilder,
 		certificatesv1.SchemeBuilder, networkingv1.SchemeBuilder, policyv1.SchemeBuilder,
-		rbacv1.SchemeBuilder, storagev1.SchemeBuilder, flowcontrolv1.SchemeBuilder, appsv1.SchemeBuilder,
+		rbacv1.SchemeBuilder, storagev1.SchemeBuilder, flowcontrolv1.SchemeBuilder, flowcontrolv1beta3.SchemeBuilder, appsv1.SchemeBuilder,
 		admissionregistrationv1.SchemeBuilder, schedulingv1.SchemeBuilder, coordinationv1.SchemeBuilder,
 		nodev1.SchemeBuilder, discoveryv1.SchemeBuilder, eventsv1.SchemeBuilder,
+		resourcev1.SchemeBuilder, storagemigrationv1.SchemeBuilder,
 	}
 }
 
@@ -88,6 +93,10 @@ func newScheme() *runtime.Scheme {
 			serviceaccount.DefaultRequest(r)
 		}
 	})
+	addInternal(s, corev1.GroupName, &corev1.Binding{}, &corev1.ComponentStatus{}, &corev1.ComponentStatusList{}) //nolint:staticcheck // served as long as upstream does
+	addInternal(s, policyv1.GroupName, &policyv1.Eviction{})
+	addInternal(s, autoscalingv1.GroupName, &autoscalingv1.Scale{})
+	addConnectOptions(s)
 	addEventConversions(s)
 	return s
 }
@@ -107,6 +116,21 @@ func addRow(s *runtime.Scheme, r *row) {
 		})
 	}
 	addFieldLabels(s, r.gv.WithKind(r.kind()), r.selectors)
+	for i := range r.also {
+		addVersion(s, r, &r.also[i])
+	}
+}
+
+func addVersion(s *runtime.Scheme, r *row, v *otherVersion) {
+	if v.defaults != nil {
+		s.AddTypeDefaultingFunc(v.object, func(obj any) {
+			if o, ok := obj.(runtime.Object); ok {
+				v.defaults(o)
+			}
+		})
+	}
+	v.register(s)
+	addFieldLabels(s, v.gv.WithKind(r.kind()), r.selectors)
 }
 
 // addFieldLabels accepts the row's field selectors; others are refused with upstream's text.

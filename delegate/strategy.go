@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -23,6 +24,8 @@ type strategy struct {
 var (
 	_ rest.CreateUpdateResetFieldsStrategy = strategy{}
 	_ rest.RESTDeleteStrategy              = strategy{}
+	_ rest.RESTGracefulDeleteStrategy      = strategy{}
+	_ rest.GarbageCollectionDeleteStrategy = strategy{}
 	_ rest.UpdateResetFieldsStrategy       = statusStrategy{}
 )
 
@@ -39,6 +42,19 @@ func (s strategy) AllowCreateOnUpdate(context.Context) bool { return s.row.creat
 // AllowUnconditionalUpdate implements rest.RESTUpdateStrategy.
 func (s strategy) AllowUnconditionalUpdate(context.Context) bool { return !s.row.preconditioned }
 
+// CheckGracefulDelete implements rest.RESTGracefulDeleteStrategy.
+func (s strategy) CheckGracefulDelete(_ context.Context, obj runtime.Object, options *metav1.DeleteOptions) bool {
+	return s.row.grace != nil && s.row.grace(obj, options)
+}
+
+// DefaultGarbageCollectionPolicy implements rest.GarbageCollectionDeleteStrategy.
+func (s strategy) DefaultGarbageCollectionPolicy(context.Context) rest.GarbageCollectionPolicy {
+	if s.row.dependents == "" {
+		return rest.DeleteDependents
+	}
+	return s.row.dependents
+}
+
 // Canonicalize implements rest.RESTCreateStrategy; nothing is left to do.
 func (strategy) Canonicalize(runtime.Object) {}
 
@@ -51,7 +67,7 @@ func (strategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object
 }
 
 // PrepareForCreate drops a status that the client sent and starts the generation.
-func (s strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+func (s strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	if s.row.status && !s.row.born {
 		statusOf(obj).SetZero()
 	}
@@ -60,6 +76,9 @@ func (s strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 	}
 	if s.row.prepare != nil {
 		s.row.prepare(obj, nil)
+	}
+	if s.row.stamp != nil {
+		s.row.stamp(ctx, obj)
 	}
 }
 
@@ -71,9 +90,13 @@ func (s strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	if s.row.prepare != nil {
 		s.row.prepare(obj, old)
 	}
-	if !s.row.generation {
-		return
+	if s.row.generation {
+		countGeneration(obj, old)
 	}
+}
+
+// countGeneration adds one where an update changes what is wanted.
+func countGeneration(obj, old runtime.Object) {
 	generation := metaOf(old).GetGeneration()
 	if desiredChanged(obj, old) {
 		generation++
@@ -105,13 +128,16 @@ func (s strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	if !s.row.status {
 		return nil
 	}
-	return resetFields(s.row, "status")
+	return s.row.resetFields(fieldpath.MakePathOrDie("status"))
 }
 
-func resetFields(r *row, name string) map[fieldpath.APIVersion]*fieldpath.Set {
-	return map[fieldpath.APIVersion]*fieldpath.Set{
-		fieldpath.APIVersion(r.gv.String()): fieldpath.NewSet(fieldpath.MakePathOrDie(name)),
+// resetFields are the same paths in each version.
+func (r *row) resetFields(paths ...fieldpath.Path) map[fieldpath.APIVersion]*fieldpath.Set {
+	out := map[fieldpath.APIVersion]*fieldpath.Set{fieldpath.APIVersion(r.gv.String()): fieldpath.NewSet(paths...)}
+	for i := range r.also {
+		out[fieldpath.APIVersion(r.also[i].gv.String())] = fieldpath.NewSet(paths...)
 	}
+	return out
 }
 
 // statusStrategy is how a row's status is updated.
@@ -121,7 +147,7 @@ type statusStrategy struct{ strategy }
 func (statusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
 // PrepareForUpdate keeps everything but metadata and status.
-func (statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+func (s statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	into, from := reflect.ValueOf(obj).Elem(), reflect.ValueOf(old).Elem()
 	for i := range into.NumField() {
 		switch into.Type().Field(i).Name {
@@ -132,11 +158,18 @@ func (statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Objec
 	}
 	metaOf(obj).SetGeneration(metaOf(old).GetGeneration())
 	metaOf(obj).SetOwnerReferences(metaOf(old).GetOwnerReferences())
+	if s.row.prepareStatus != nil {
+		s.row.prepareStatus(obj, old)
+	}
+}
+
+func (statusStrategy) validateMeta(obj, old runtime.Object) field.ErrorList {
+	return validation.ValidateObjectMetaAccessorUpdate(metaOf(obj), metaOf(old), field.NewPath("metadata"))
 }
 
 // ValidateUpdate checks the metadata, and little else of what a controller reports.
 func (s statusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	errs := validation.ValidateObjectMetaAccessorUpdate(metaOf(obj), metaOf(old), field.NewPath("metadata"))
+	errs := s.validateMeta(obj, old)
 	if s.row.validateStatus != nil {
 		errs = append(errs, s.row.validateStatus(obj, old)...)
 	}
@@ -145,7 +178,7 @@ func (s statusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Objec
 
 // GetResetFields tells server-side apply which fields a write to the status does not own.
 func (s statusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return resetFields(s.row, "spec")
+	return s.row.resetFields(fieldpath.MakePathOrDie("spec"))
 }
 
 // statusOf is the Status field; a test holds that each row with a status has one.

@@ -12,7 +12,7 @@ import (
 // pkg/printers/internalversion/printers.go. A kind is added by adding a row, to the list of its group.
 var table = slices.Concat(
 	coreRows(), workloadRows(), batchRows(), networkRows(), policyRows(), rbacRows(), storageRows(),
-	flowRows(), admissionRows(), platformRows(),
+	flowRows(), admissionRows(), platformRows(), certificateRows(), resourceRows(),
 )
 
 // all is the category of what kubectl get all shows.

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apiserver/pkg/registry/rest"
 )
 
 func coreRows() []row {
@@ -16,7 +17,7 @@ func coreRows() []row {
 			gv: gv, object: &corev1.ConfigMap{}, list: &corev1.ConfigMapList{}, resource: "configmaps",
 			short: []string{"cm"}, validate: checking(validateConfigMap),
 			columns: []column{
-				integer("Data", of(func(c *corev1.ConfigMap) any { return int64(len(c.Data) + len(c.BinaryData)) })),
+				text("Data", of(func(c *corev1.ConfigMap) any { return int64(len(c.Data) + len(c.BinaryData)) })),
 			},
 		},
 		{
@@ -25,7 +26,7 @@ func coreRows() []row {
 			selectors: []selector{{"type", of(func(s *corev1.Secret) string { return string(s.Type) })}},
 			columns: []column{
 				text("Type", of(func(s *corev1.Secret) any { return string(s.Type) })),
-				integer("Data", of(func(s *corev1.Secret) any { return int64(len(s.Data)) })),
+				text("Data", of(func(s *corev1.Secret) any { return int64(len(s.Data)) })),
 			},
 		},
 		{
@@ -65,7 +66,7 @@ func coreActorRows() []row {
 	return []row{
 		{
 			gv: gv, object: &corev1.Event{}, list: &corev1.EventList{}, resource: "events",
-			short: []string{"ev"}, createOnUpdate: true, selectors: eventSelectors, columns: eventColumns(),
+			short: []string{"ev"}, createOnUpdate: true, dependents: rest.Unsupported, selectors: eventSelectors, columns: eventColumns(),
 			validate: checking(validateEvent),
 		},
 		{
@@ -77,15 +78,13 @@ func coreActorRows() []row {
 		{
 			gv: gv, object: &corev1.Pod{}, list: &corev1.PodList{}, resource: "pods",
 			short: []string{"po"}, categories: all, status: true, generation: true,
-			defaults: defaulting(defaultPod), prepare: pair(preparePod),
+			defaults: defaulting(defaultPod), prepare: pair(preparePod), prepareStatus: pair(preparePodStatus),
+			grace: podGrace, parts: podParts(), validate: checking(validatePod),
 			selectors: podSelectors(), columns: podColumns(),
 		},
 		{
 			gv: gv, object: &corev1.ServiceAccount{}, list: &corev1.ServiceAccountList{}, resource: "serviceaccounts",
 			short: []string{"sa"},
-			columns: []column{
-				integer("Secrets", of(func(s *corev1.ServiceAccount) any { return int64(len(s.Secrets)) })),
-			},
 		},
 	}
 }
@@ -121,6 +120,7 @@ func podSelectors() []selector {
 		{"spec.hostNetwork", of(func(p *corev1.Pod) string { return strconv.FormatBool(p.Spec.HostNetwork) })},
 		{"status.phase", of(func(p *corev1.Pod) string { return string(p.Status.Phase) })},
 		{"status.podIP", of(func(p *corev1.Pod) string { return p.Status.PodIP })},
+		{"status.podIPs", of(func(p *corev1.Pod) string { return p.Status.PodIP })},
 		{"status.nominatedNodeName", of(func(p *corev1.Pod) string { return p.Status.NominatedNodeName })},
 	}
 }

@@ -12,14 +12,14 @@ func flowRows() []row {
 	return []row{
 		{
 			gv: gv, object: &flowcontrolv1.FlowSchema{}, list: &flowcontrolv1.FlowSchemaList{}, resource: "flowschemas",
-			cluster: true, status: true, generation: true, preconditioned: true,
+			cluster: true, status: true, generation: true, also: []otherVersion{flowSchemaBeta3()},
 			defaults: defaulting(func(f *flowcontrolv1.FlowSchema) {
 				setDefault(&f.Spec.MatchingPrecedence, 1000)
 			}),
 			validate: checking(validateFlowSchema),
 			columns: []column{
 				text("PriorityLevel", of(func(f *flowcontrolv1.FlowSchema) any { return f.Spec.PriorityLevelConfiguration.Name })),
-				integer("MatchingPrecedence", of(func(f *flowcontrolv1.FlowSchema) any { return int64(f.Spec.MatchingPrecedence) })),
+				text("MatchingPrecedence", of(func(f *flowcontrolv1.FlowSchema) any { return int64(f.Spec.MatchingPrecedence) })),
 				text("DistinguisherMethod", of(func(f *flowcontrolv1.FlowSchema) any {
 					if f.Spec.DistinguisherMethod == nil {
 						return none
@@ -39,7 +39,7 @@ func flowRows() []row {
 		},
 		{
 			gv: gv, object: &flowcontrolv1.PriorityLevelConfiguration{}, list: &flowcontrolv1.PriorityLevelConfigurationList{},
-			resource: "prioritylevelconfigurations", cluster: true, status: true, generation: true, preconditioned: true,
+			resource: "prioritylevelconfigurations", cluster: true, status: true, generation: true, also: []otherVersion{priorityLevelBeta3()},
 			defaults: defaulting(defaultPriorityLevel), columns: priorityLevelColumns(),
 		},
 	}

@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -16,11 +18,16 @@ func networkRows() []row {
 	return []row{
 		{
 			gv: gv, object: &networkingv1.Ingress{}, list: &networkingv1.IngressList{}, resource: "ingresses",
-			short: []string{"ing"}, status: true, generation: true, columns: ingressColumns(),
+			short: []string{"ing"}, status: true, generation: true, columns: ingressColumns(), validate: checking(validateIngress),
 		},
 		{
 			gv: gv, object: &networkingv1.IngressClass{}, list: &networkingv1.IngressClassList{}, resource: "ingressclasses",
-			cluster: true, generation: true,
+			cluster: true, generation: true, validate: checking(validateIngressClass),
+			defaults: defaulting(func(c *networkingv1.IngressClass) {
+				if p := c.Spec.Parameters; p != nil {
+					setPointer(&p.Scope, networkingv1.IngressClassParametersReferenceScopeCluster)
+				}
+			}),
 			columns: []column{
 				text("Controller", of(func(c *networkingv1.IngressClass) any { return c.Spec.Controller })),
 				text("Parameters", of(func(c *networkingv1.IngressClass) any {
@@ -43,15 +50,49 @@ func networkRows() []row {
 				return metav1.FormatLabelSelector(&n.Spec.PodSelector)
 			}))},
 		},
+		{
+			gv: gv, object: &networkingv1.IPAddress{}, list: &networkingv1.IPAddressList{}, resource: "ipaddresses",
+			cluster: true, short: []string{"ip"}, name: nameIsIP, validate: checking(validateIPAddress),
+			columns: []column{text("ParentRef", of(parentOf))},
+		},
+		{
+			gv: gv, object: &networkingv1.ServiceCIDR{}, list: &networkingv1.ServiceCIDRList{}, resource: "servicecidrs",
+			cluster: true, status: true, validate: checking(validateServiceCIDR),
+			columns: []column{text("CIDRs", of(func(c *networkingv1.ServiceCIDR) any { return strings.Join(c.Spec.CIDRs, ",") }))},
+		},
 	}
 }
 
+func parentOf(a *networkingv1.IPAddress) any {
+	p := a.Spec.ParentRef
+	if p == nil {
+		return none
+	}
+	out := strings.ToLower(schema.GroupResource{Group: p.Group, Resource: p.Resource}.String())
+	if p.Namespace != "" {
+		out += "/" + p.Namespace
+	}
+	return out + "/" + p.Name
+}
+
 func defaultNetworkPolicy(n *networkingv1.NetworkPolicy) {
+	for i := range n.Spec.Ingress {
+		defaultPolicyPorts(n.Spec.Ingress[i].Ports)
+	}
+	for i := range n.Spec.Egress {
+		defaultPolicyPorts(n.Spec.Egress[i].Ports)
+	}
 	if len(n.Spec.PolicyTypes) == 0 {
 		n.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}
 		if len(n.Spec.Egress) > 0 {
 			n.Spec.PolicyTypes = append(n.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 		}
+	}
+}
+
+func defaultPolicyPorts(ports []networkingv1.NetworkPolicyPort) {
+	for i := range ports {
+		setPointer(&ports[i].Protocol, corev1.ProtocolTCP)
 	}
 }
 
@@ -97,6 +138,7 @@ func policyRows() []row {
 		{
 			gv: policyv1.SchemeGroupVersion, object: &policyv1.PodDisruptionBudget{}, list: &policyv1.PodDisruptionBudgetList{},
 			resource: "poddisruptionbudgets", short: []string{"pdb"}, status: true, generation: true, preconditioned: true,
+			validate: checking(validateBudget),
 			columns: []column{
 				text("Min Available", of(func(p *policyv1.PodDisruptionBudget) any { return orNA(p.Spec.MinAvailable) })),
 				text("Max Unavailable", of(func(p *policyv1.PodDisruptionBudget) any { return orNA(p.Spec.MaxUnavailable) })),
@@ -105,11 +147,14 @@ func policyRows() []row {
 		},
 		{
 			gv: autoscalingv2.SchemeGroupVersion, object: &autoscalingv2.HorizontalPodAutoscaler{}, list: &autoscalingv2.HorizontalPodAutoscalerList{},
-			resource: "horizontalpodautoscalers", short: []string{"hpa"}, categories: all, status: true,
-			defaults: defaulting(func(h *autoscalingv2.HorizontalPodAutoscaler) { setPointer(&h.Spec.MinReplicas, 1) }),
+			resource: "horizontalpodautoscalers", short: []string{"hpa"}, categories: all, status: true, generation: true,
+			also: []otherVersion{autoscalerV1()}, defaults: defaulting(defaultAutoscaler), validate: checking(validateAutoscaler),
 			columns: []column{
 				text("Reference", of(func(h *autoscalingv2.HorizontalPodAutoscaler) any {
 					return h.Spec.ScaleTargetRef.Kind + "/" + h.Spec.ScaleTargetRef.Name
+				})),
+				text("Targets", of(func(h *autoscalingv2.HorizontalPodAutoscaler) any {
+					return metricsText(h.Spec.Metrics, h.Status.CurrentMetrics)
 				})),
 				text("MinPods", of(func(h *autoscalingv2.HorizontalPodAutoscaler) any {
 					if h.Spec.MinReplicas == nil {
@@ -117,8 +162,8 @@ func policyRows() []row {
 					}
 					return strconv.Itoa(int(*h.Spec.MinReplicas))
 				})),
-				integer("MaxPods", of(func(h *autoscalingv2.HorizontalPodAutoscaler) any { return int64(h.Spec.MaxReplicas) })),
-				integer("Replicas", of(func(h *autoscalingv2.HorizontalPodAutoscaler) any { return int64(h.Status.CurrentReplicas) })),
+				text("MaxPods", of(func(h *autoscalingv2.HorizontalPodAutoscaler) any { return int64(h.Spec.MaxReplicas) })),
+				text("Replicas", of(func(h *autoscalingv2.HorizontalPodAutoscaler) any { return int64(h.Status.CurrentReplicas) })),
 			},
 		},
 	}

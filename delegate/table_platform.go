@@ -2,16 +2,12 @@ package delegate
 
 import (
 	"strconv"
-	"strings"
-	"time"
 
-	certificatesv1 "k8s.io/api/certificates/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	nodev1 "k8s.io/api/node/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
-	"k8s.io/apimachinery/pkg/util/duration"
 )
 
 func platformRows() []row {
@@ -43,23 +39,22 @@ func platformRows() []row {
 		},
 		{
 			gv: nodev1.SchemeGroupVersion, object: &nodev1.RuntimeClass{}, list: &nodev1.RuntimeClassList{}, resource: "runtimeclasses",
-			cluster: true, preconditioned: true,
+			cluster: true, preconditioned: true, createOnUpdate: true, validate: checking(validateRuntimeClass),
 			columns: []column{text("Handler", of(func(r *nodev1.RuntimeClass) any { return r.Handler }))},
 		},
 		{
 			gv: schedulingv1.SchemeGroupVersion, object: &schedulingv1.PriorityClass{}, list: &schedulingv1.PriorityClassList{}, resource: "priorityclasses",
-			cluster: true, short: []string{"pc"}, generation: true,
+			cluster: true, short: []string{"pc"}, generation: true, validate: checking(validatePriorityClass),
 			defaults: defaulting(func(p *schedulingv1.PriorityClass) {
 				setPointer(&p.PreemptionPolicy, corev1.PreemptLowerPriority)
 			}),
 			columns: []column{
-				text("Value", of(func(p *schedulingv1.PriorityClass) any { return strconv.Itoa(int(p.Value)) })),
-				text("Global-Default", of(func(p *schedulingv1.PriorityClass) any { return strconv.FormatBool(p.GlobalDefault) })),
+				integer("Value", of(func(p *schedulingv1.PriorityClass) any { return int64(p.Value) })),
+				boolean("Global-Default", of(func(p *schedulingv1.PriorityClass) any { return p.GlobalDefault })),
 				age(),
 				text("PreemptionPolicy", of(func(p *schedulingv1.PriorityClass) any { return pointed(p.PreemptionPolicy, "") })),
 			},
 		},
-		certificateRow(),
 	}
 }
 
@@ -84,38 +79,4 @@ func pointed[T ~string](p *T, otherwise string) string {
 		return otherwise
 	}
 	return string(*p)
-}
-
-func certificateRow() row {
-	return row{
-		gv: certificatesv1.SchemeGroupVersion, object: &certificatesv1.CertificateSigningRequest{}, list: &certificatesv1.CertificateSigningRequestList{},
-		resource: "certificatesigningrequests", cluster: true, short: []string{"csr"}, status: true,
-		defaults: defaulting(func(c *certificatesv1.CertificateSigningRequest) {
-			if c.Spec.Usages == nil {
-				c.Spec.Usages = []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageKeyEncipherment}
-			}
-		}),
-		selectors: []selector{{"spec.signerName", of(func(c *certificatesv1.CertificateSigningRequest) string { return c.Spec.SignerName })}},
-		columns: []column{
-			age(),
-			text("SignerName", of(func(c *certificatesv1.CertificateSigningRequest) any { return or(c.Spec.SignerName, none) })),
-			text("Requestor", of(func(c *certificatesv1.CertificateSigningRequest) any { return c.Spec.Username })),
-			text("RequestedDuration", of(func(c *certificatesv1.CertificateSigningRequest) any {
-				if c.Spec.ExpirationSeconds == nil {
-					return none
-				}
-				return duration.HumanDuration(time.Duration(*c.Spec.ExpirationSeconds) * time.Second)
-			})),
-			text("Condition", of(func(c *certificatesv1.CertificateSigningRequest) any {
-				var states []string
-				for _, condition := range c.Status.Conditions {
-					states = append(states, string(condition.Type))
-				}
-				if len(c.Status.Certificate) > 0 {
-					states = append(states, "Issued")
-				}
-				return or(strings.Join(states, ","), "Pending")
-			})),
-		},
-	}
 }

@@ -4,31 +4,40 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apiserver/pkg/registry/rest"
 )
 
 // podsOf are the last columns of every kind with a template of pods.
 func podsOf[T any](template func(*T) *corev1.PodTemplateSpec) []column {
-	each := func(value func(*corev1.Container) string) func(runtime.Object) any {
-		return of(func(o *T) any {
-			containers := template(o).Spec.Containers
-			out := make([]string, 0, len(containers))
-			for i := range containers {
-				out = append(out, value(&containers[i]))
-			}
-			return strings.Join(out, ",")
-		})
-	}
 	return []column{
-		wide("Containers", each(func(c *corev1.Container) string { return c.Name })),
-		wide("Images", each(func(c *corev1.Container) string { return c.Image })),
+		wide("Containers", of(func(o *T) any { return containersOf(template(o), containerName) })),
+		wide("Images", of(func(o *T) any { return containersOf(template(o), containerImage) })),
 	}
 }
+
+// containersOf lists something of each container; a template may be absent.
+func containersOf(template *corev1.PodTemplateSpec, value func(*corev1.Container) string) string {
+	if template == nil {
+		return ""
+	}
+	out := make([]string, 0, len(template.Spec.Containers))
+	for i := range template.Spec.Containers {
+		out = append(out, value(&template.Spec.Containers[i]))
+	}
+	return strings.Join(out, ",")
+}
+
+func containerName(c *corev1.Container) string { return c.Name }
+
+func containerImage(c *corev1.Container) string { return c.Image }
 
 // selects is the column of a label selector.
 func selects[T any](selector func(*T) *metav1.LabelSelector) column {
@@ -48,7 +57,11 @@ func workloadRows() []row {
 	return append([]row{
 		{
 			gv: gv, object: &appsv1.Deployment{}, list: &appsv1.DeploymentList{}, resource: "deployments",
-			short: []string{"deploy"}, categories: all, status: true, generation: true, defaults: defaulting(defaultDeployment),
+			short: []string{"deploy"}, categories: all, status: true, generation: true, defaults: defaulting(defaultDeployment), validate: checking(validateDeployment),
+			scale: scales(func(o *appsv1.Deployment) (scaling, error) {
+				selector, err := selected(o.Spec.Selector)
+				return scaling{&o.Spec.Replicas, o.Status.Replicas, selector}, err
+			}),
 			columns: append([]column{
 				text("Ready", of(func(d *appsv1.Deployment) any {
 					return fmt.Sprintf("%d/%d", d.Status.ReadyReplicas, count(d.Spec.Replicas))
@@ -64,7 +77,12 @@ func workloadRows() []row {
 			short: []string{"rs"}, categories: all, status: true, generation: true,
 			defaults: defaulting(func(r *appsv1.ReplicaSet) {
 				setPointer(&r.Spec.Replicas, 1)
-				defaultPodSpec(&r.Spec.Template.Spec)
+				defaultTemplate(&r.Spec.Template.Spec)
+			}),
+			validate: checking(validateReplicaSet),
+			scale: scales(func(o *appsv1.ReplicaSet) (scaling, error) {
+				selector, err := selected(o.Spec.Selector)
+				return scaling{&o.Spec.Replicas, o.Status.Replicas, selector}, err
 			}),
 			selectors: []selector{{"status.replicas", of(func(r *appsv1.ReplicaSet) string { return strconv.Itoa(int(r.Status.Replicas)) })}},
 			columns: append([]column{
@@ -84,7 +102,11 @@ func namedWorkloadRows() []row {
 	return []row{
 		{
 			gv: gv, object: &appsv1.StatefulSet{}, list: &appsv1.StatefulSetList{}, resource: "statefulsets",
-			short: []string{"sts"}, categories: all, status: true, generation: true, defaults: defaulting(defaultStatefulSet),
+			short: []string{"sts"}, categories: all, status: true, generation: true, defaults: defaulting(defaultStatefulSet), validate: checking(validateStatefulSet),
+			scale: scales(func(o *appsv1.StatefulSet) (scaling, error) {
+				selector, err := selected(o.Spec.Selector)
+				return scaling{&o.Spec.Replicas, o.Status.Replicas, selector}, err
+			}),
 			columns: append([]column{
 				text("Ready", of(func(s *appsv1.StatefulSet) any {
 					return fmt.Sprintf("%d/%d", s.Status.ReadyReplicas, count(s.Spec.Replicas))
@@ -95,17 +117,14 @@ func namedWorkloadRows() []row {
 		{
 			gv: gv, object: &appsv1.DaemonSet{}, list: &appsv1.DaemonSetList{}, resource: "daemonsets",
 			short: []string{"ds"}, categories: all, status: true, generation: true,
-			defaults: defaulting(func(d *appsv1.DaemonSet) {
-				setPointer(&d.Spec.RevisionHistoryLimit, 10)
-				setDefault(&d.Spec.UpdateStrategy.Type, appsv1.RollingUpdateDaemonSetStrategyType)
-				defaultPodSpec(&d.Spec.Template.Spec)
-			}),
+			defaults: defaulting(defaultDaemonSet), validate: checking(validateDaemonSet),
 			columns: append([]column{
 				integer("Desired", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.DesiredNumberScheduled) })),
 				integer("Current", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.CurrentNumberScheduled) })),
 				integer("Ready", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.NumberReady) })),
 				integer("Up-to-date", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.UpdatedNumberScheduled) })),
 				integer("Available", of(func(d *appsv1.DaemonSet) any { return int64(d.Status.NumberAvailable) })),
+				text("Node Selector", of(func(d *appsv1.DaemonSet) any { return labels.FormatLabels(d.Spec.Template.Spec.NodeSelector) })),
 				age(),
 			}, append(podsOf(func(d *appsv1.DaemonSet) *corev1.PodTemplateSpec { return &d.Spec.Template }),
 				selects(func(d *appsv1.DaemonSet) *metav1.LabelSelector { return d.Spec.Selector }))...),
@@ -119,7 +138,7 @@ func namedWorkloadRows() []row {
 					}
 					return none
 				})),
-				integer("Revision", of(func(c *appsv1.ControllerRevision) any { return c.Revision })),
+				text("Revision", of(func(c *appsv1.ControllerRevision) any { return c.Revision })),
 			},
 		},
 	}
@@ -130,13 +149,15 @@ func batchRows() []row {
 	return []row{
 		{
 			gv: gv, object: &batchv1.Job{}, list: &batchv1.JobList{}, resource: "jobs",
-			categories: all, status: true, generation: true, defaults: defaulting(defaultJob),
+			categories: all, status: true, generation: true, defaults: defaulting(defaultJob), dependents: rest.OrphanDependents,
+			prepare: pair(prepareJob), validate: checking(validateJob),
 			selectors: []selector{{"status.successful", of(func(j *batchv1.Job) string { return strconv.Itoa(int(j.Status.Succeeded)) })}},
 			columns: append([]column{
 				text("Status", of(jobStatus)),
 				text("Completions", of(func(j *batchv1.Job) any {
 					return fmt.Sprintf("%d/%d", j.Status.Succeeded, count(j.Spec.Completions))
 				})),
+				text("Duration", of(jobDuration)),
 				age(),
 			}, append(podsOf(func(j *batchv1.Job) *corev1.PodTemplateSpec { return &j.Spec.Template }),
 				selects(func(j *batchv1.Job) *metav1.LabelSelector { return j.Spec.Selector }))...),
@@ -144,17 +165,18 @@ func batchRows() []row {
 		{
 			gv: gv, object: &batchv1.CronJob{}, list: &batchv1.CronJobList{}, resource: "cronjobs",
 			short: []string{"cj"}, categories: all, status: true, generation: true,
+			validate: checking(validateCronJob),
 			defaults: defaulting(func(c *batchv1.CronJob) {
 				setDefault(&c.Spec.ConcurrencyPolicy, batchv1.AllowConcurrent)
 				setPointer(&c.Spec.Suspend, false)
 				setPointer(&c.Spec.SuccessfulJobsHistoryLimit, 3)
 				setPointer(&c.Spec.FailedJobsHistoryLimit, 1)
-				defaultPodSpec(&c.Spec.JobTemplate.Spec.Template.Spec)
+				defaultTemplate(&c.Spec.JobTemplate.Spec.Template.Spec)
 			}),
 			columns: append([]column{
 				text("Schedule", of(func(c *batchv1.CronJob) any { return c.Spec.Schedule })),
 				text("Timezone", of(func(c *batchv1.CronJob) any { return pointed(c.Spec.TimeZone, none) })),
-				text("Suspend", of(func(c *batchv1.CronJob) any { return strconv.FormatBool(c.Spec.Suspend != nil && *c.Spec.Suspend) })),
+				{name: "Suspend", kind: "boolean", value: of(func(c *batchv1.CronJob) any { return strconv.FormatBool(c.Spec.Suspend != nil && *c.Spec.Suspend) })},
 				integer("Active", of(func(c *batchv1.CronJob) any { return int64(len(c.Status.Active)) })),
 				text("Last Schedule", of(func(c *batchv1.CronJob) any {
 					if c.Status.LastScheduleTime == nil {
@@ -163,8 +185,20 @@ func batchRows() []row {
 					return since(*c.Status.LastScheduleTime)
 				})),
 				age(),
-			}, podsOf(func(c *batchv1.CronJob) *corev1.PodTemplateSpec { return &c.Spec.JobTemplate.Spec.Template })...),
+			}, append(podsOf(func(c *batchv1.CronJob) *corev1.PodTemplateSpec { return &c.Spec.JobTemplate.Spec.Template }),
+				wide("Selector", of(func(c *batchv1.CronJob) any { return metav1.FormatLabelSelector(c.Spec.JobTemplate.Spec.Selector) })))...),
 		},
+	}
+}
+
+func jobDuration(j *batchv1.Job) any {
+	switch {
+	case j.Status.StartTime == nil:
+		return ""
+	case j.Status.CompletionTime == nil:
+		return duration.HumanDuration(time.Since(j.Status.StartTime.Time))
+	default:
+		return duration.HumanDuration(j.Status.CompletionTime.Sub(j.Status.StartTime.Time))
 	}
 }
 
