@@ -61,13 +61,25 @@ func newAccountTokens(c *ServiceAccounts, state *pki.State) (*serviceaccount.Tok
 		config.Issuers = []string{DefaultServiceAccountIssuer}
 	}
 	for _, file := range c.KeyFiles {
-		keys, err := keyutil.PublicKeysFromFile(file)
+		keys, err := verificationKeys(file)
 		if err != nil {
-			return nil, fmt.Errorf("service-account-key-file: %w: name a PEM file with RSA or ECDSA keys", err)
+			return nil, err
 		}
 		config.VerificationKeys = append(config.VerificationKeys, keys...)
 	}
 	return serviceaccount.New(config)
+}
+
+// verificationKeys reads public keys, or a private one in any of its forms.
+func verificationKeys(file string) ([]any, error) {
+	public, err := keyutil.PublicKeysFromFile(file)
+	if err == nil {
+		return public, nil
+	}
+	if private, other := keyutil.PrivateKeyFromFile(file); other == nil {
+		return []any{private}, nil
+	}
+	return nil, fmt.Errorf("service-account-key-file: %w: name a PEM file with RSA or ECDSA keys", err)
 }
 
 // rootCA is what verifies kagg for its clients: its CA, or a serving certificate

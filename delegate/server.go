@@ -9,8 +9,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -141,9 +139,7 @@ func New(cfg Config) (*Server, error) {
 	c.ExternalAddress = cfg.ExternalAddress
 	c.EffectiveVersion = servedVersion{compatibility.NewEffectiveVersionFromString(libraryVersion, "", ""), cfg.Version}
 	c.LoopbackClientConfig = &rest.Config{}
-	s.admission = lifecycle{namespace: func(ctx context.Context, name string) (runtime.Object, error) {
-		return s.core("namespaces").Get(ctx, name, &metav1.GetOptions{})
-	}}
+	s.admission = s.newAdmission()
 	c.EnableMetrics, c.EnableProfiling = false, false
 	c.RESTOptionsGetter = cfg.RESTOptionsGetter
 	server, err := c.Complete(nil).New("local-apis", genericapiserver.NewEmptyDelegateWithCustomHandler(cfg.NotFound))

@@ -84,7 +84,7 @@ func coreActorRows() []row {
 		},
 		{
 			gv: gv, object: &corev1.ServiceAccount{}, list: &corev1.ServiceAccountList{}, resource: "serviceaccounts",
-			short: []string{"sa"},
+			short: []string{"sa"}, prepare: pair(prepareServiceAccount),
 		},
 	}
 }

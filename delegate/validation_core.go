@@ -72,13 +72,7 @@ func validateSecret(s, old *corev1.Secret) field.ErrorList {
 	if size > maxDataSize {
 		errs = append(errs, field.TooLong(field.NewPath("data"), "", maxDataSize))
 	}
-	if s.Type == corev1.SecretTypeTLS {
-		for _, k := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
-			if _, ok := s.Data[k]; !ok {
-				errs = append(errs, field.Required(field.NewPath("data").Key(k), ""))
-			}
-		}
-	}
+	errs = append(errs, validateSecretType(s)...)
 	if old == nil {
 		return errs
 	}
