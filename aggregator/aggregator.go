@@ -227,7 +227,8 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 		resources[k.GroupVersionKind] = resource{k.GroupVersionResource(), k.Namespaced}
 	}
 	a.files = newFiles(client, resources, a.config.OnEvent)
-	return nil
+	a.files.ledger, err = a.openLedger()
+	return err
 }
 
 // authorizer decides what users may do who are let in: everything.

@@ -38,6 +38,8 @@ type files struct {
 	applied   map[fileKey]manifest.Object
 	// refused holds what the API said of an object that it did not take.
 	refused map[fileKey]string
+	// ledger outlives the process where the objects do; nil where they do not.
+	ledger  *ledger
 	onEvent func(Event)
 }
 
@@ -65,7 +67,7 @@ func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 	for _, o := range objects {
 		wanted[f.keyOf(o)] = o
 	}
-	var errs []error
+	errs := f.settleFormer(ctx, wanted)
 	for _, key := range slices.Backward(slices.SortedFunc(maps.Keys(f.applied), compareFileKeys)) {
 		if _, ok := wanted[key]; !ok {
 			if err := f.remove(ctx, key); err != nil {
@@ -90,6 +92,7 @@ func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 		delete(f.refused, key)
 	}
 	maps.DeleteFunc(f.refused, func(key fileKey, _ string) bool { _, ok := wanted[key]; return !ok })
+	errs = append(errs, f.ledger.settle(f.applied))
 	return errors.Join(errs...)
 }
 
@@ -155,7 +158,10 @@ func (f *files) put(ctx context.Context, key fileKey, object *unstructured.Unstr
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		next := object.DeepCopy()
 		next.SetNamespace(key.namespace)
-		_, err := in.Create(ctx, next, metav1.CreateOptions{FieldManager: fieldManager})
+		made, err := in.Create(ctx, next, metav1.CreateOptions{FieldManager: fieldManager})
+		if err == nil {
+			f.ledger.note(key, made.GetUID())
+		}
 		if !apierrors.IsAlreadyExists(err) {
 			return err
 		}
@@ -166,7 +172,9 @@ func (f *files) put(ctx context.Context, key fileKey, object *unstructured.Unstr
 		next = object.DeepCopy()
 		next.SetNamespace(key.namespace)
 		next.SetResourceVersion(existing.GetResourceVersion())
-		_, err = in.Update(ctx, next, metav1.UpdateOptions{FieldManager: fieldManager})
+		if _, err = in.Update(ctx, next, metav1.UpdateOptions{FieldManager: fieldManager}); err == nil {
+			f.ledger.note(key, existing.GetUID())
+		}
 		return err
 	})
 }

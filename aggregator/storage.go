@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,7 +27,17 @@ func (a *Aggregator) openStorage(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return &InputError{err}
 	}
-	if !c.shared() {
+	switch {
+	case c.Persist:
+		kept, err := memory.Open(filepath.Join(a.state.Dir, "objects"), c.memoryOptions(), func(message string) {
+			a.config.OnEvent(Event{Subject: "persist", Message: message, Warning: true})
+		})
+		if err != nil {
+			return err
+		}
+		a.storage = kept
+		return nil
+	case !c.shared():
 		a.storage = memory.NewBackend(c.memoryOptions())
 		return nil
 	}

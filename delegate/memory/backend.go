@@ -25,6 +25,8 @@ type Backend struct {
 	revision  uint64
 	compacted uint64
 	tables    map[string]*table
+	gaps      []gap
+	journal   *journal // nil: nothing is kept on disk
 }
 
 // NewBackend returns an empty database at the revision that the options tell. Its owner calls
@@ -41,7 +43,8 @@ func NewBackend(o Options) *Backend {
 }
 
 // Close ends all watches, stops the timers of objects with a time to live, and makes every later
-// operation fail as on a storage that cannot be reached. It does not wait for the watches'
+// operation fail as on a storage that cannot be reached. With files it returns when everything is on the
+// disk. It does not wait for the watches'
 // goroutines, which end as soon as they see it. Closing twice does nothing.
 func (b *Backend) Close() {
 	b.mu.Lock()
@@ -62,6 +65,9 @@ func (b *Backend) Close() {
 	for _, timer := range timers {
 		timer.Stop()
 	}
+	if b.journal != nil {
+		b.journal.close()
+	}
 }
 
 // Revision returns the revision of the newest change of any resource.
@@ -77,7 +83,11 @@ func (b *Backend) Revision() uint64 {
 func (b *Backend) Compact(revision uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	revision = min(revision, b.revision)
+	b.compactLocked(min(revision, b.revision))
+}
+
+// compactLocked is Compact with mu held.
+func (b *Backend) compactLocked(revision uint64) {
 	b.compacted = max(b.compacted, revision)
 	for _, t := range b.tables {
 		t.compact(revision)
@@ -129,6 +139,10 @@ type change struct {
 // commit does the change and returns its revision, or, if the key does not hold c.prev, what it
 // holds instead with committed false.
 func (b *Backend) commit(c change) (revision uint64, current *value, committed bool, err error) {
+	var now time.Time
+	if c.ttl > 0 {
+		now = b.options.Clock.Now() // a clock may have a lock of its own
+	}
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -142,11 +156,18 @@ func (b *Backend) commit(c change) (revision uint64, current *value, committed b
 	revision = b.revision
 	if c.next != nil {
 		c.next.rev = revision
+		if c.ttl > 0 {
+			c.next.expires = now.Add(time.Duration(c.ttl) * time.Second).UnixNano()
+		}
 		if c.stamp != nil {
 			c.stamp(revision)
 		}
 	}
-	c.table.apply(&event{rev: revision, key: c.key, prev: c.prev, next: c.next}, b.options)
+	e := &event{rev: revision, key: c.key, prev: c.prev, next: c.next}
+	c.table.apply(e, b.options)
+	if b.journal != nil {
+		b.journal.add(c.table, e)
+	}
 	timer := c.table.timers[c.key]
 	delete(c.table.timers, c.key)
 	wake := c.table.wake
@@ -158,20 +179,19 @@ func (b *Backend) commit(c change) (revision uint64, current *value, committed b
 		timer.Stop()
 	}
 	if c.next != nil && c.ttl > 0 {
-		b.expireLater(c)
+		b.expireLater(c, time.Duration(c.ttl)*time.Second)
 	}
 	return revision, c.next, true, nil
 }
 
-// expireLater deletes the value that c wrote when its time to live is over, unless the key holds
-// something else by then.
-func (b *Backend) expireLater(c change) {
+// expireLater deletes the value that c wrote after a time, unless the key holds something else by then.
+func (b *Backend) expireLater(c change, after time.Duration) {
 	expire := func() {
 		// A conflict or a closed backend means that there is nothing left to expire.
 		_, _, _, _ = b.commit(change{table: c.table, key: c.key, prev: c.next})
 	}
 	// A clock may run the function under its own lock, and commit calls the clock.
-	timer := b.options.Clock.AfterFunc(time.Duration(c.ttl)*time.Second, func() { go expire() })
+	timer := b.options.Clock.AfterFunc(after, func() { go expire() })
 	b.mu.Lock()
 	armed := !b.closed && c.table.root.get(c.key) == c.next
 	if armed {

@@ -109,7 +109,7 @@ func (s *store) rootAt(revision uint64, expired func() error) (*node, error) {
 		return nil, storage.NewUnreachableError(s.table.prefix, 0)
 	case revision > s.backend.revision:
 		return nil, storage.NewTooLargeResourceVersionError(revision, s.backend.revision, 0)
-	case revision < s.table.compacted:
+	case revision < max(s.table.compacted, s.backend.gapEnd(revision)):
 		return nil, expired()
 	default:
 		return s.table.at(revision), nil

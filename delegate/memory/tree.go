@@ -113,6 +113,15 @@ func balance(key string, v *value, left, right *node) *node {
 	}
 }
 
+// grow returns the tree of keys, which ascend, and their values.
+func grow(keys []string, values []*value) *node {
+	if len(keys) == 0 {
+		return nil
+	}
+	mid := len(keys) / 2
+	return join(keys[mid], values[mid], grow(keys[:mid], values[:mid]), grow(keys[mid+1:], values[mid+1:]))
+}
+
 // rank returns how many keys are less than key.
 func (n *node) rank(key string) int {
 	rank := 0

@@ -7,11 +7,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// value is what a key holds from one revision to the next. rev and data never change once the value
-// is in a tree.
+// value is what a key holds from one revision to the next. rev, data and expires never change
+// once the value is in a tree.
 type value struct {
 	rev  uint64
 	data []byte
+	// expires is when its time to live ends, in nanoseconds since 1970; 0 for never.
+	expires int64
 	// forms caches data decoded by each store: several stores with different codecs can share a
 	// resource prefix, as the versions of a CustomResourceDefinition do. The objects carry the
 	// resource version and are never changed.

@@ -100,8 +100,8 @@ func (w *watcher) begin(revision uint64, opts storage.ListOptions) (beginning, e
 		return beginning{initial: t.root, endBookmark: wanted && opts.Predicate.AllowWatchBookmarks && w.bookmarks}, nil
 	case revision == 0:
 		w.cursor, w.revision = t.after(b.revision), b.revision
-	case revision < t.compacted:
-		return beginning{failure: tooOldError(revision, t.compacted)}, nil
+	case revision < max(t.compacted, b.gapEnd(revision)):
+		return beginning{failure: tooOldError(revision, max(t.compacted, b.gapEnd(revision)))}, nil
 	default:
 		w.cursor, w.revision = t.after(revision), revision
 	}
