@@ -10,8 +10,6 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/dynamic"
@@ -42,6 +40,7 @@ type Aggregator struct {
 	storage       storage
 	storageChecks []healthz.HealthChecker
 	auth          *authentication
+	authz         *authorization
 	trust         *trustFiles
 	serving       *dynamiccertificates.DynamicCertKeyPairContent
 	source        *source
@@ -65,7 +64,10 @@ func Start(ctx context.Context, c Config) (*Aggregator, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	a := &Aggregator{config: c, stopping: ctx, snapshots: newSnapshots()}
-	err := a.start(ctx)
+	var err error
+	if a.authz, err = newAuthorization(c.AuthorizationModes, c.OnEvent); err == nil {
+		err = a.start(ctx)
+	}
 	if err == nil {
 		context.AfterFunc(ctx, cancel) // what ends ctx now is the caller's context alone
 		return a, nil
@@ -203,7 +205,8 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 		ServiceAccounts:      a.auth.accounts,
 		APIAudiences:         a.auth.audiences,
 		RootCA:               a.rootCA,
-		Authorizer:           a.authorizer(),
+		Authorizer:           a.authz,
+		Denied:               a.authz.forReviews(),
 		RESTOptionsGetter:    a.storage.RESTOptionsGetter(delegate.StorageCodec),
 		SharedStorage:        a.config.Storage.shared(),
 		Version:              ServerVersion(),
@@ -218,6 +221,9 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 	if err := a.local.Start(ctx); err != nil {
 		return fmt.Errorf("local APIs: %w", err)
 	}
+	if err := a.startRBAC(ctx); err != nil {
+		return err
+	}
 	client, err := dynamic.NewForConfig(a.local.ClientConfig())
 	if err != nil {
 		return err
@@ -229,11 +235,6 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 	a.files = newFiles(client, resources, a.config.OnEvent)
 	a.files.ledger, err = a.openLedger()
 	return err
-}
-
-// authorizer decides what users may do who are let in: everything.
-func (a *Aggregator) authorizer() authorizer.Authorizer {
-	return authorizerfactory.NewAlwaysAllowAuthorizer()
 }
 
 // startLoop starts the control loop and waits for its first snapshot.
@@ -298,7 +299,7 @@ func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 		a.report("configmap/"+delegate.AuthenticationConfigMap, a.local.PublishAuthenticationConfig(ctx, a.auth.configMap()))
 	}))
 	h := chain{
-		authentication: a.auth, authorizer: a.authorizer(), codecs: delegate.Codecs,
+		authentication: a.auth, authorizer: a.authz.forRequests(), codecs: delegate.Codecs,
 		requestInfo: newRequestInfoResolver(), stopping: ctx,
 	}.handler(a.routes)
 	if a.stopped, err = serve(l, h, a.serving, a.auth.clientCA, ctx.Done()); err != nil {

@@ -161,11 +161,11 @@ func (a *authentication) listen(listener dynamiccertificates.Listener) {
 // checkAnonymous refuses what would open kagg to a network without anyone
 // having said so.
 func checkAnonymous(c *Config) error {
-	if c.BindAddress.IsLoopback() || c.AllowRemoteAnonymous || c.AnonymousAuth == nil || !*c.AnonymousAuth {
+	if !c.opensToAll() || c.BindAddress.IsLoopback() || c.AllowRemoteAnonymous || c.AnonymousAuth == nil || !*c.AnonymousAuth {
 		return nil
 	}
 	return errors.New(strings.Join([]string{
 		"anonymous access with every right on " + c.BindAddress.String() + ", which is not a loopback address, is refused:",
-		"leave --anonymous-auth out, bind to 127.0.0.1, or allow it with --allow-remote-anonymous",
+		"leave --anonymous-auth out, bind to 127.0.0.1, decide with --authorization-mode=RBAC, or allow it with --allow-remote-anonymous",
 	}, " "))
 }

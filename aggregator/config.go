@@ -57,6 +57,9 @@ type Config struct {
 	// the ConfigMap extension-apiserver-authentication, by custom apiservers.
 	RequestHeader RequestHeader
 
+	// AuthorizationModes decide, in this order, what a user may do; default
+	// AuthorizationAlwaysAllow alone.
+	AuthorizationModes []AuthorizationMode
 	// Storage says where the objects are kept; default: in memory.
 	Storage Storage
 
@@ -103,6 +106,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.StateDir == "" {
 		c.StateDir = ".kagg"
+	}
+	if len(c.AuthorizationModes) == 0 {
+		c.AuthorizationModes = []AuthorizationMode{AuthorizationAlwaysAllow}
 	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}

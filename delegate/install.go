@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -93,8 +94,9 @@ func (s *Server) storages() storages {
 	out.add(apiregistrationv1.SchemeGroupVersion, "apiservices/status", apiservicestorage.NewStatusREST(Scheme, services))
 
 	s.installServiceAccounts(core)
+	escalation{s.config.Authorizer, s.rbacStore}.guard(out[rbacv1.SchemeGroupVersion])
 	out[authenticationv1.SchemeGroupVersion] = authenticationReviews(s.config.Authenticator, s.config.APIAudiences)
-	out[authorizationv1.SchemeGroupVersion] = accessReviews{s.config.Authorizer}.storage()
+	out[authorizationv1.SchemeGroupVersion] = accessReviews{s.config.Authorizer, s.config.Denied}.storage()
 	return out
 }
 

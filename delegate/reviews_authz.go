@@ -16,6 +16,7 @@ import (
 // accessReviews answers the reviews of authorization.k8s.io. Upstream: pkg/registry/authorization.
 type accessReviews struct {
 	authorizer authorizer.UnconditionalAuthorizer
+	denied     func(authorizer.Attributes)
 }
 
 func (a accessReviews) storage() map[string]rest.Storage {
@@ -48,12 +49,12 @@ func (a accessReviews) storage() map[string]rest.Storage {
 }
 
 func (a accessReviews) subject(ctx context.Context, r *authorizationv1.SubjectAccessReview) error {
-	r.Status = a.decide(ctx, accessAttributes(subjectOf(&r.Spec), r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes))
+	r.Status = a.decideOrTell(ctx, accessAttributes(subjectOf(&r.Spec), r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes))
 	return nil
 }
 
 func (a accessReviews) local(ctx context.Context, r *authorizationv1.LocalSubjectAccessReview) error {
-	r.Status = a.decide(ctx, accessAttributes(subjectOf(&r.Spec), r.Spec.ResourceAttributes, nil))
+	r.Status = a.decideOrTell(ctx, accessAttributes(subjectOf(&r.Spec), r.Spec.ResourceAttributes, nil))
 	return nil
 }
 
@@ -99,6 +100,15 @@ func (a accessReviews) rules(ctx context.Context, r *authorizationv1.SelfSubject
 		})
 	}
 	return nil
+}
+
+// decideOrTell is decide for a question that a server asks about a request of somebody else.
+func (a accessReviews) decideOrTell(ctx context.Context, attributes authorizer.AttributesRecord) authorizationv1.SubjectAccessReviewStatus {
+	status := a.decide(ctx, attributes)
+	if !status.Allowed {
+		a.denied(attributes)
+	}
+	return status
 }
 
 func (a accessReviews) decide(ctx context.Context, attributes authorizer.AttributesRecord) authorizationv1.SubjectAccessReviewStatus {

@@ -35,6 +35,10 @@ type Config struct {
 	// If it is also an [authorizer.RuleResolver], SelfSubjectRulesReviews list its rules. Required.
 	Authorizer authorizer.UnconditionalAuthorizer
 
+	// Denied is told what a SubjectAccessReview or a LocalSubjectAccessReview did not allow: custom apiservers
+	// ask by them about requests. It must not block. Default: nobody is told.
+	Denied func(authorizer.Attributes)
+
 	// Authenticator answers TokenReviews: it is asked about a request that has nothing but the token. It is
 	// to be what authenticates the requests themselves. Nil: no token is good.
 	Authenticator authenticator.Request
@@ -97,6 +101,9 @@ func (c *Config) complete() error {
 	}
 	if c.RootCA == nil {
 		c.RootCA = func() []byte { return nil }
+	}
+	if c.Denied == nil {
+		c.Denied = func(authorizer.Attributes) {}
 	}
 	if c.NotFound == nil {
 		c.NotFound = http.NotFoundHandler()

@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 func rbacRows() []row {
@@ -13,22 +11,17 @@ func rbacRows() []row {
 	return []row{
 		{
 			gv: gv, object: &rbacv1.Role{}, list: &rbacv1.RoleList{}, resource: "roles",
-			createOnUpdate: true, name: pathSegment, columns: []column{created()},
+			createOnUpdate: true, name: pathSegment, columns: []column{created()}, validate: checking(validateRole),
 		},
 		{
 			gv: gv, object: &rbacv1.ClusterRole{}, list: &rbacv1.ClusterRoleList{}, resource: "clusterroles",
-			cluster: true, createOnUpdate: true, name: pathSegment, columns: []column{created()},
+			cluster: true, createOnUpdate: true, name: pathSegment, columns: []column{created()}, validate: checking(validateClusterRole),
 		},
 		{
 			gv: gv, object: &rbacv1.RoleBinding{}, list: &rbacv1.RoleBindingList{}, resource: "rolebindings",
 			createOnUpdate: true, name: pathSegment,
 			defaults: defaulting(func(b *rbacv1.RoleBinding) { defaultBinding(&b.RoleRef, b.Subjects) }),
-			validate: checking(func(b, old *rbacv1.RoleBinding) field.ErrorList {
-				if old == nil {
-					return validateBinding(b.RoleRef, nil, b.Subjects)
-				}
-				return validateBinding(b.RoleRef, &old.RoleRef, b.Subjects)
-			}),
+			validate: checking(validateRoleBinding),
 			columns: bindingColumns(
 				func(b *rbacv1.RoleBinding) rbacv1.RoleRef { return b.RoleRef },
 				func(b *rbacv1.RoleBinding) []rbacv1.Subject { return b.Subjects }),
@@ -37,12 +30,7 @@ func rbacRows() []row {
 			gv: gv, object: &rbacv1.ClusterRoleBinding{}, list: &rbacv1.ClusterRoleBindingList{}, resource: "clusterrolebindings",
 			cluster: true, createOnUpdate: true, name: pathSegment,
 			defaults: defaulting(func(b *rbacv1.ClusterRoleBinding) { defaultBinding(&b.RoleRef, b.Subjects) }),
-			validate: checking(func(b, old *rbacv1.ClusterRoleBinding) field.ErrorList {
-				if old == nil {
-					return validateBinding(b.RoleRef, nil, b.Subjects)
-				}
-				return validateBinding(b.RoleRef, &old.RoleRef, b.Subjects)
-			}),
+			validate: checking(validateClusterRoleBinding),
 			columns: bindingColumns(
 				func(b *rbacv1.ClusterRoleBinding) rbacv1.RoleRef { return b.RoleRef },
 				func(b *rbacv1.ClusterRoleBinding) []rbacv1.Subject { return b.Subjects }),
@@ -57,33 +45,6 @@ func defaultBinding(ref *rbacv1.RoleRef, subjects []rbacv1.Subject) {
 			setDefault(&subjects[i].APIGroup, rbacv1.GroupName)
 		}
 	}
-}
-
-func validateBinding(ref rbacv1.RoleRef, old *rbacv1.RoleRef, subjects []rbacv1.Subject) field.ErrorList {
-	var errs field.ErrorList
-	at := field.NewPath("roleRef")
-	if ref.Kind != "Role" && ref.Kind != "ClusterRole" {
-		errs = append(errs, field.NotSupported(at.Child("kind"), ref.Kind, []string{"Role", "ClusterRole"}))
-	}
-	if ref.Name == "" {
-		errs = append(errs, field.Required(at.Child("name"), ""))
-	}
-	if old != nil {
-		errs = append(errs, validation.ValidateImmutableField(ref, *old, at)...)
-	}
-	for i := range subjects {
-		subject, at := &subjects[i], field.NewPath("subjects").Index(i)
-		if subject.Name == "" {
-			errs = append(errs, field.Required(at.Child("name"), ""))
-		}
-		switch subject.Kind {
-		case rbacv1.UserKind, rbacv1.GroupKind, rbacv1.ServiceAccountKind:
-		default:
-			errs = append(errs, field.NotSupported(at.Child("kind"), subject.Kind,
-				[]string{rbacv1.ServiceAccountKind, rbacv1.UserKind, rbacv1.GroupKind}))
-		}
-	}
-	return errs
 }
 
 func bindingColumns[T any](ref func(*T) rbacv1.RoleRef, subjects func(*T) []rbacv1.Subject) []column {

@@ -22,6 +22,8 @@ type serveFlags struct {
 	anonymous bool
 	accounts  serviceAccountFlags
 	logging   logging
+
+	authorization authorizationFlags
 }
 
 // addFlags adds what every running aggregator has.
@@ -37,6 +39,7 @@ func (f *serveFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.TokenAuthFile, "token-auth-file", "", `CSV file of bearer tokens: token,user,uid,"group1,group2"`)
 	flags.BoolVar(&f.anonymous, "anonymous-auth", false, "let requests without credentials in as system:anonymous on every path; unless given, only on /healthz, /livez, /readyz and /version")
 	flags.BoolVar(&c.AllowRemoteAnonymous, "allow-remote-anonymous", false, "permit --anonymous-auth on an address that is not loopback: everyone who reaches it may do everything")
+	f.authorization.addFlags(flags)
 	f.logging.addFlags(flags)
 	f.addTrustFlags(flags)
 	f.accounts.addFlags(flags, &c.ServiceAccounts)
@@ -87,6 +90,9 @@ func (f *serveFlags) complete(flags *pflag.FlagSet) (aggregator.Config, error) {
 	f.accounts.complete(&c.ServiceAccounts)
 	if err := completeStorage(&c.Storage, flags); err != nil {
 		return c, err
+	}
+	if c.AuthorizationModes, err = f.authorization.complete(); err != nil {
+		return c, usageError{err}
 	}
 	c.BindAddress = f.bind
 	c.SecurePortOptional = !flags.Changed("secure-port")

@@ -56,6 +56,7 @@ func markFiles(cmd *cobra.Command) {
 		cobra.CheckErr(cmd.MarkFlagFilename(name))
 	}
 	markServiceAccountFiles(cmd)
+	completeAuthorizationModes(cmd)
 	markStorageFiles(cmd)
 	cobra.CheckErr(cmd.MarkFlagDirname("state-dir"))
 	profiles := []string{string(aggregator.ProfileDev), string(aggregator.ProfileUpstream)}
