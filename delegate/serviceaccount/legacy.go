@@ -30,14 +30,14 @@ func (t *Tokens) validateLegacy(ctx context.Context, token string, v *verified) 
 		return nil, err
 	}
 	o := t.objects.Load()
-	secret, err := get[corev1.Secret](ctx, o.Secrets, "secrets", said.Namespace, said.SecretName)
+	secret, err := getFast[corev1.Secret](ctx, o.Secrets, "secrets", said.Namespace, said.SecretName)
 	if err != nil || secret.DeletionTimestamp != nil {
 		return nil, errors.New("Token has been invalidated") //nolint:nilerr,revive,staticcheck // upstream's text
 	}
 	if subtle.ConstantTimeCompare(secret.Data[corev1.ServiceAccountTokenKey], []byte(token)) == 0 {
 		return nil, errors.New("Token does not match server's copy") //nolint:revive,staticcheck // upstream's text
 	}
-	sa, err := get[corev1.ServiceAccount](ctx, o.ServiceAccounts, "serviceaccounts", said.Namespace, said.ServiceAccountName)
+	sa, err := getFast[corev1.ServiceAccount](ctx, o.ServiceAccounts, "serviceaccounts", said.Namespace, said.ServiceAccountName)
 	if err != nil {
 		return nil, err
 	}

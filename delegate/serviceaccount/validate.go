@@ -30,7 +30,7 @@ func (t *Tokens) validateBound(ctx context.Context, _ string, v *verified) (*ser
 	gone := func(m *metav1.ObjectMeta) bool {
 		return m.DeletionTimestamp != nil && m.DeletionTimestamp.Time.Before(now.Add(-jwt.DefaultLeeway))
 	}
-	sa, err := get[corev1.ServiceAccount](ctx, o.ServiceAccounts, "serviceaccounts", said.Namespace, said.ServiceAccount.Name)
+	sa, err := getFast[corev1.ServiceAccount](ctx, o.ServiceAccounts, "serviceaccounts", said.Namespace, said.ServiceAccount.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +46,15 @@ func (t *Tokens) validateBound(ctx context.Context, _ string, v *verified) (*ser
 		find func(name string) (*metav1.ObjectMeta, error)
 	}{
 		{"secret", said.Secret, func(name string) (*metav1.ObjectMeta, error) {
-			s, err := get[corev1.Secret](ctx, o.Secrets, "secrets", said.Namespace, name)
+			s, err := getFast[corev1.Secret](ctx, o.Secrets, "secrets", said.Namespace, name)
 			return metaOf(s, err)
 		}},
 		{"pod", said.Pod, func(name string) (*metav1.ObjectMeta, error) {
-			p, err := get[corev1.Pod](ctx, o.Pods, "pods", said.Namespace, name)
+			p, err := getFast[corev1.Pod](ctx, o.Pods, "pods", said.Namespace, name)
 			return metaOf(p, err)
 		}},
 		{"node", nodeToCheck(said), func(name string) (*metav1.ObjectMeta, error) {
-			n, err := get[corev1.Node](ctx, o.Nodes, "nodes", metav1.NamespaceNone, name)
+			n, err := getFast[corev1.Node](ctx, o.Nodes, "nodes", metav1.NamespaceNone, name)
 			return metaOf(n, err)
 		}},
 	} {
