@@ -277,8 +277,10 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 	a.running.Go(func() { status.run(ctx) })
 	a.running.Go(func() { loop.run(ctx) })
 	a.trust.run(ctx)
-	_, err = a.snapshots.wait(ctx, func(*Snapshot) bool { return true })
-	return err
+	if _, err = a.snapshots.wait(ctx, func(*Snapshot) bool { return true }); err != nil {
+		return err
+	}
+	return a.collectGarbage(ctx)
 }
 
 // startServing answers on l and writes the kubeconfigs.
@@ -333,6 +335,7 @@ func (a *Aggregator) router(ctx context.Context) *router {
 		snapshots: a.snapshots,
 		profile:   a.config.Profile,
 		local:     local,
+		unserved:  newUnserved(a.config.OnEvent, a.local.Kinds()),
 		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, a.local.ListedPaths(), local, a.storageChecks...),
 		proxy: proxy.New(proxy.Options{
 			Local:          local,

@@ -23,6 +23,8 @@ type router struct {
 	// own serves health, version and metrics by exact path or below it.
 	own     http.Handler
 	profile Profile
+	// unserved tells of what nobody serves.
+	unserved *unserved
 }
 
 // ServeHTTP routes as the kube-aggregator's mux does (pkg/apiserver,
@@ -72,6 +74,9 @@ func (r *router) serveGroupPath(w http.ResponseWriter, req *http.Request, s *Sna
 // serveRoute sends the request where the route goes, or to the local APIs where
 // there is none.
 func (r *router) serveRoute(w http.ResponseWriter, req *http.Request, to *route) {
+	if to == nil || to.target.Local {
+		r.unserved.note(req, r.snapshots.load())
+	}
 	if to == nil {
 		r.local.ServeHTTP(w, req)
 		return

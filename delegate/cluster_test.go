@@ -96,7 +96,7 @@ func TestNamespaceDeletion(t *testing.T) {
 	t.Parallel()
 	emptied := make(chan string, 100)
 	c := clientset(t, newServer(t, func(c *delegate.Config) {
-		c.EmptyNamespace = func(_ context.Context, name string) error { emptied <- name; return nil }
+		c.EmptyNamespace = func(_ context.Context, name string) delegate.Remains { emptied <- name; return delegate.Remains{} }
 	})).CoreV1()
 	if _, err := c.Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: object("n")}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestDiscovery(t *testing.T) {
 			want := delegate.Kind{
 				GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Namespace"), Resource: "namespaces", Singular: "namespace",
 				ShortNames: []string{"ns"}, Verbs: []string{"create", "delete", "get", "list", "patch", "update", "watch"},
-				Subresources: []string{"finalize", "status"},
+				Subresources: []string{"finalize", "status"}, FieldSelectors: []string{"metadata.name", "name", "status.phase"},
 			}
 			if d := cmp.Diff(want, k); d != "" {
 				t.Error(d)

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apiserver/pkg/endpoints"
 	"k8s.io/apiserver/pkg/endpoints/discovery"
@@ -47,7 +48,11 @@ func (s *Server) openStores() error {
 			return err
 		}
 		s.stores[st.DefaultQualifiedResource.String()] = st
+		if st.DefaultQualifiedResource == corev1.Resource("namespaces") {
+			st.ShouldDeleteDuringUpdate = emptyNamespace // in the stores of its subresources too
+		}
 		if !r.cluster {
+			st.AfterDelete = s.terminator.touched
 			s.terminator.contents = append(s.terminator.contents, st)
 		}
 	}
@@ -79,7 +84,7 @@ func (s *Server) storages() storages {
 	}
 	namespaces := s.core("namespaces")
 	finalize := newFinalizeStore(namespaces)
-	s.terminator.ns, s.terminator.finalize = namespaces, finalize
+	s.terminator.ns, s.terminator.finalize, s.terminator.status = namespaces, finalize, newStatusStore(namespaces)
 	core := out[corev1.SchemeGroupVersion]
 	core["namespaces"] = newNamespaceStore(namespaces, s.terminator.queue.Add)
 	core["namespaces/finalize"] = finalize
@@ -153,7 +158,8 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 		served[name] = []string{gv.String()}
 	}
 	codecs := serializer.NewCodecFactory(Scheme,
-		serializer.WithStreamingCollectionEncodingToJSON(), serializer.WithStreamingCollectionEncodingToProtobuf())
+		serializer.WithStreamingCollectionEncodingToJSON(), serializer.WithStreamingCollectionEncodingToProtobuf(),
+		serializer.WithSerializer(cbor.NewSerializerInfo))
 	v := &endpoints.APIGroupVersion{
 		Storage: resources, Root: root(gv), GroupVersion: gv, AllServedVersionsByResource: served,
 		OptionsExternalVersion: &schema.GroupVersion{Version: "v1"},
@@ -171,13 +177,33 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 	if err != nil {
 		return fmt.Errorf("installing %s: %w", gv, err)
 	}
-	s.kinds = append(s.kinds, kinds(gv, found)...)
+	s.kinds = append(s.kinds, kinds(gv, found, s.selectors)...)
 	s.discovery(gv).AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
 		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: found,
 	})
 	p := rank(gv)
 	s.discovery(gv).SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
 	return nil
+}
+
+// selectors are the field selectors of a stored resource.
+func (s *Server) selectors(resource schema.GroupResource) []string {
+	if resource.Group == eventsv1.GroupName {
+		resource.Group = corev1.GroupName
+	}
+	st := s.stores[resource.String()]
+	if st == nil {
+		return nil
+	}
+	out := []string{metav1.ObjectNameField}
+	if !st.row.cluster {
+		out = append(out, "metadata.namespace")
+	}
+	for i := range st.row.selectors {
+		out = append(out, st.row.selectors[i].name)
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (s *Server) discovery(gv schema.GroupVersion) aggregated.ResourceManager {

@@ -33,6 +33,8 @@ type Kind struct {
 	Verbs []string
 	// Subresources are sorted, without the resource's name: "status".
 	Subresources []string
+	// FieldSelectors are the fields that a list can be limited by, sorted. None: the objects are not kept.
+	FieldSelectors []string
 }
 
 // GroupVersionResource is where the kind is served.
@@ -161,7 +163,7 @@ func (r *row) nameValidator() validation.ValidateNameFunc {
 }
 
 // kinds turns the discovery of an installed group version into the exported form.
-func kinds(gv schema.GroupVersion, resources []apidiscoveryv2.APIResourceDiscovery) []Kind {
+func kinds(gv schema.GroupVersion, resources []apidiscoveryv2.APIResourceDiscovery, selectors func(schema.GroupResource) []string) []Kind {
 	out := make([]Kind, 0, len(resources))
 	for i := range resources {
 		r := &resources[i]
@@ -176,6 +178,7 @@ func kinds(gv schema.GroupVersion, resources []apidiscoveryv2.APIResourceDiscove
 			k.Subresources = append(k.Subresources, r.Subresources[j].Subresource)
 		}
 		slices.Sort(k.Subresources)
+		k.FieldSelectors = selectors(k.GroupVersionResource().GroupResource())
 		out = append(out, k)
 	}
 	return out

@@ -36,7 +36,6 @@ var (
 )
 
 func newNamespaceStore(s *store, terminated func(string)) *namespaceStore {
-	s.ShouldDeleteDuringUpdate = emptyNamespace
 	return &namespaceStore{CreaterUpdater: s, Lister: s, Getter: s, Watcher: s, store: s, terminated: terminated}
 }
 
@@ -156,7 +155,6 @@ func (finalizeStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Obj
 func newFinalizeStore(s *store) *finalizeStore {
 	shared := *s.Store
 	shared.UpdateStrategy = finalizeStrategy{newStrategy(s.row)}
-	shared.ShouldDeleteDuringUpdate = emptyNamespace
 	return &finalizeStore{store: &shared}
 }
 

@@ -68,9 +68,9 @@ type Config struct {
 
 	// EmptyNamespace is called when a namespace is deleted, to delete what other servers keep in it; some
 	// of the delegate's own objects may still be there, with finalizers. The namespace stays, and the call
-	// is repeated with pauses that grow to five seconds, until it returns nil and nothing is left. It may be
-	// called several times for one namespace. Default: nothing.
-	EmptyNamespace func(ctx context.Context, namespace string) error
+	// is repeated with pauses that grow to five seconds, until it leaves nothing; what it leaves is shown in
+	// the namespace's conditions. It may be called several times for one namespace. Default: nothing.
+	EmptyNamespace func(ctx context.Context, namespace string) Remains
 
 	// NotFound answers the paths that the delegate does not serve: the next in the chain. Default: 404.
 	NotFound http.Handler

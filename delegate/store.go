@@ -48,6 +48,8 @@ func newStore(r *row, options generic.RESTOptionsGetter) (*store, error) {
 	if err := s.CompleteWithOptions(&generic.StoreOptions{RESTOptions: options, AttrFunc: r.attributes}); err != nil {
 		return nil, fmt.Errorf("building the store of %s: %w", s.DefaultQualifiedResource, err)
 	}
+	// What is owned by a deleted object follows it: see package garbagecollector.
+	s.EnableGarbageCollection = true
 	return &store{Store: s, row: r}, nil
 }
 

@@ -41,7 +41,7 @@ func TestNamespaceIsEmptiedAtOnce(t *testing.T) {
 	t.Parallel()
 	emptied := make(chan string, 100)
 	c := clientset(t, newServer(t, func(c *delegate.Config) {
-		c.EmptyNamespace = func(_ context.Context, name string) error { emptied <- name; return nil }
+		c.EmptyNamespace = func(_ context.Context, name string) delegate.Remains { emptied <- name; return delegate.Remains{} }
 	})).CoreV1()
 	if _, err := c.Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: object("n")}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,27 @@
+// Command generate writes docs/api.md.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/kagg-project/kagg/internal/apidoc"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("wrong arguments %q: give the file to write", args)
+	}
+	kinds, err := apidoc.Kinds()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(args[0], []byte(apidoc.Markdown(kinds)), 0o644) //nolint:gosec // a document of the repository
+}
