@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
@@ -56,11 +58,16 @@ func (o *Objects) add(doc []byte) error {
 	}
 }
 
-func decode[T any](doc []byte, into *[]*T) error {
-	o := new(T)
+// decode adds an object that, as any that comes from a storage, does not say what kind it is.
+func decode[T any, O interface {
+	*T
+	runtime.Object
+}](doc []byte, into *[]O) error {
+	o := O(new(T))
 	if err := yaml.UnmarshalStrict(doc, o); err != nil {
 		return err
 	}
+	o.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 	*into = append(*into, o)
 	return nil
 }
