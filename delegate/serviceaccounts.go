@@ -18,7 +18,7 @@ func (s *Server) installServiceAccounts(core map[string]rest.Storage) {
 		ConfigMaps: s.core("configmaps"), Namespaces: s.core("namespaces"),
 		Pods: s.core("pods"), Nodes: s.core("nodes"),
 	}
-	s.accounts = serviceaccount.NewController(s.config.ServiceAccounts, objects, s.config.RootCA)
+	s.accounts = serviceaccount.NewController(s.config.ServiceAccounts, objects, s.publishedRootCA)
 	// A namespace has its ServiceAccount when its creation is answered, so that nobody has to wait for it.
 	s.core("namespaces").AfterCreate = s.provide
 	if s.config.ServiceAccounts == nil {

@@ -45,6 +45,16 @@ func (s *Server) authenticationConfig(existing, own map[string]string) map[strin
 	return mergeAuthenticationConfig(existing, own, time.Now())
 }
 
+// publishedRootCA is the bundle that is to stand where existing does. Servers that share a storage unite
+// theirs, where each would else put its own in place of the other's for ever.
+func (s *Server) publishedRootCA(existing []byte) []byte {
+	own := s.config.RootCA()
+	if !s.config.SharedStorage || len(existing) == 0 {
+		return own
+	}
+	return []byte(uniteBundles(string(existing), string(own), time.Now()))
+}
+
 func isBundle(key string) bool {
 	return key == "client-ca-file" || key == "requestheader-client-ca-file"
 }

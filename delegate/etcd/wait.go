@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -20,7 +22,11 @@ const attemptTimeout = time.Second
 // returns an error that names the servers and the cause. tell hears of the first failure and of each new
 // cause. An end of ctx returns its error.
 func (s *Storage) Wait(ctx context.Context, tell func(message string)) error {
-	client, err := s.client()
+	config, err := s.tlsConfig()
+	if err != nil {
+		return err
+	}
+	client, err := s.client(config)
 	if err != nil {
 		return err
 	}
@@ -33,12 +39,12 @@ func (s *Storage) Wait(ctx context.Context, tell func(message string)) error {
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(ctx.Err())
 		}
-		cause := plain(err)
+		cause := s.cause(ctx, config, err)
 		if !time.Now().Before(deadline) {
 			return fmt.Errorf("the etcd at %s cannot be reached within %s: %s: start it, or name another with --etcd-servers", servers, s.options.StartTimeout, cause)
 		}
 		if cause != told {
-			tell(fmt.Sprintf("waits up to %s for the etcd at %s: %s", time.Until(deadline).Round(time.Second), servers, cause))
+			tell(fmt.Sprintf("waits up to %s for the etcd at %s: %s", s.options.StartTimeout, servers, cause))
 			told = cause
 		}
 		select {
@@ -49,14 +55,15 @@ func (s *Storage) Wait(ctx context.Context, tell func(message string)) error {
 	}
 }
 
-func (s *Storage) client() (*clientv3.Client, error) {
-	var config *tls.Config
-	if s.options.secure() {
-		var err error
-		if config, err = s.options.tlsInfo().ClientConfig(); err != nil {
-			return nil, err
-		}
+// tlsConfig is nil for an etcd without TLS.
+func (s *Storage) tlsConfig() (*tls.Config, error) {
+	if !s.options.secure() {
+		return nil, nil //nolint:nilnil // what the client takes for none
 	}
+	return s.options.tlsInfo().ClientConfig()
+}
+
+func (s *Storage) client(config *tls.Config) (*clientv3.Client, error) {
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: s.options.Servers, TLS: config, DialTimeout: attemptTimeout, Logger: zap.NewNop(),
 	})
@@ -74,12 +81,29 @@ func (s *Storage) ask(ctx context.Context, client *clientv3.Client) error {
 	return err
 }
 
-// plain is what a person wants to know of an error of the client, which says the cause last.
-func plain(err error) string {
-	text := err.Error()
-	if _, cause, ok := strings.Cut(text, "last connection error: "); ok {
-		text = cause
+// cause is what a person wants to know of an error of the client, which often says no more than that a
+// time is over: why the first server that cannot be reached cannot be.
+func (s *Storage) cause(ctx context.Context, config *tls.Config, err error) string {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	for _, server := range s.options.Servers {
+		u, parseErr := url.Parse(server)
+		if parseErr != nil {
+			continue // Validate has refused it
+		}
+		conn, dialErr := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
+		if dialErr != nil {
+			return dialErr.Error()
+		}
+		if config != nil {
+			config = config.Clone()
+			config.ServerName = u.Hostname()
+			dialErr = tls.Client(conn, config).HandshakeContext(ctx)
+		}
+		_ = conn.Close()
+		if dialErr != nil {
+			return dialErr.Error()
+		}
 	}
-	text = strings.TrimPrefix(text, "connection error: desc = ")
-	return strings.Trim(text, `"`)
+	return err.Error()
 }

@@ -47,13 +47,13 @@ const (
 type Controller struct {
 	tokens  *Tokens
 	objects Objects
-	rootCA  func() []byte
+	rootCA  func(existing []byte) []byte
 	queue   workqueue.TypedRateLimitingInterface[task]
 }
 
-// NewController makes a controller; rootCA returns the PEM certificates that verify the server. nil tokens
-// leave Secrets alone.
-func NewController(t *Tokens, o Objects, rootCA func() []byte) *Controller {
+// NewController makes a controller; rootCA returns the PEM certificates that verify the server, to stand
+// where existing does; what it returned once, it must return for itself. nil tokens leave Secrets alone.
+func NewController(t *Tokens, o Objects, rootCA func(existing []byte) []byte) *Controller {
 	return &Controller{
 		tokens: t, objects: o, rootCA: rootCA,
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[task](shortestPause, longestPause)),

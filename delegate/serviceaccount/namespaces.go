@@ -63,8 +63,12 @@ func (c *Controller) active(ctx context.Context, name string) (*corev1.Namespace
 
 // publishRootCA makes the ConfigMap, or makes it right; it returns what it made.
 func (c *Controller) publishRootCA(ctx context.Context, namespace string) (*corev1.ConfigMap, error) {
-	want := map[string]string{rootCAKey: string(c.rootCA())}
 	found, err := get[corev1.ConfigMap](ctx, c.objects.ConfigMaps, "configmaps", namespace, rootCAName)
+	var existing []byte
+	if err == nil {
+		existing = []byte(found.Data[rootCAKey])
+	}
+	want := map[string]string{rootCAKey: string(c.rootCA(existing))}
 	switch {
 	case apierrors.IsNotFound(err):
 		return create(ctx, c.objects.ConfigMaps, "configmaps", &corev1.ConfigMap{

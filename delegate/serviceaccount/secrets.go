@@ -63,7 +63,7 @@ func (c *Controller) fillSecret(ctx context.Context, sa *corev1.ServiceAccount, 
 		if s.Data == nil {
 			s.Data = map[string][]byte{}
 		}
-		if ca := c.rootCA(); len(ca) > 0 {
+		if ca := c.rootCA(s.Data[corev1.ServiceAccountRootCAKey]); len(ca) > 0 {
 			s.Data[corev1.ServiceAccountRootCAKey] = ca
 		}
 		if len(s.Data[corev1.ServiceAccountNamespaceKey]) == 0 {
@@ -85,7 +85,7 @@ func (c *Controller) fillSecret(ctx context.Context, sa *corev1.ServiceAccount, 
 }
 
 func (c *Controller) filled(s *corev1.Secret) bool {
-	ca := c.rootCA()
+	ca := c.rootCA(s.Data[corev1.ServiceAccountRootCAKey])
 	return (len(ca) == 0 || bytes.Equal(s.Data[corev1.ServiceAccountRootCAKey], ca)) &&
 		len(s.Data[corev1.ServiceAccountNamespaceKey]) > 0 && len(s.Data[corev1.ServiceAccountTokenKey]) > 0
 }

@@ -177,3 +177,9 @@ func (c *Client) check(ctx context.Context, path string) error {
 	}
 	return err
 }
+
+// RunKagg runs kagg with just these arguments and does not wait for anything.
+func RunKagg(t testing.TB, args ...string) *Process {
+	t.Helper()
+	return startProcess(t, "kagg", exec.Command(os.Getenv(binaryVariable), args...)) //nolint:noctx,gosec // As in startKagg.
+}
