@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -145,7 +146,7 @@ func TestTokenOfAServiceAccount(t *testing.T) {
 	want := authenticationv1.TokenReviewStatus{Authenticated: true, Audiences: []string{apiAudience}, User: authenticationv1.UserInfo{
 		Username: "system:serviceaccount:default:default", UID: string(sa.UID),
 		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"},
-		Extra:  map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {"JTI=" + jti.(string)}}, //nolint:forcetypeassert,errcheck // fails the test
+		Extra:  map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {"JTI=" + fmt.Sprint(jti)}},
 	}}
 	if d := cmp.Diff(want, a.review(r.Status.Token)); d != "" {
 		t.Error(d)

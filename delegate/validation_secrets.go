@@ -36,6 +36,7 @@ func validateSecretType(s *corev1.Secret) field.ErrorList {
 				errs = append(errs, field.Required(data.Key(key), ""))
 			}
 		}
+	default:
 	}
 	return errs
 }

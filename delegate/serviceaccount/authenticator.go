@@ -87,14 +87,14 @@ func (t *Tokens) verify(token string, issuers []string) (*verified, error) {
 		if v, ok := found.(*verified); ok && slices.Contains(issuers, v.public.Issuer) {
 			return v, nil
 		}
-		return nil, nil //nolint:nilnil // another kind's token
+		return nil, nil // another kind's token
 	}
 	if !slices.Contains(issuers, claimedIssuer(token)) {
-		return nil, nil //nolint:nilnil // nobody's token here, and no error
+		return nil, nil // nobody's token here, and no error
 	}
 	parsed, err := jwt.ParseSigned(token, algorithms)
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // as above
+		return nil, nil //nolint:nilerr // as above
 	}
 	id := ""
 	for i := range parsed.Headers {

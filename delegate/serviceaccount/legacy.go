@@ -32,20 +32,20 @@ func (t *Tokens) validateLegacy(ctx context.Context, token string, v *verified) 
 	o := t.objects.Load()
 	secret, err := getFast[corev1.Secret](ctx, o.Secrets, "secrets", said.Namespace, said.SecretName)
 	if err != nil || secret.DeletionTimestamp != nil {
-		return nil, errors.New("Token has been invalidated") //nolint:nilerr,revive,staticcheck // upstream's text
+		return nil, errors.New("Token has been invalidated") //nolint:staticcheck // upstream's text
 	}
 	if subtle.ConstantTimeCompare(secret.Data[corev1.ServiceAccountTokenKey], []byte(token)) == 0 {
-		return nil, errors.New("Token does not match server's copy") //nolint:revive,staticcheck // upstream's text
+		return nil, errors.New("Token does not match server's copy") //nolint:staticcheck // upstream's text
 	}
 	sa, err := getFast[corev1.ServiceAccount](ctx, o.ServiceAccounts, "serviceaccounts", said.Namespace, said.ServiceAccountName)
 	if err != nil {
 		return nil, err
 	}
 	if sa.DeletionTimestamp != nil {
-		return nil, fmt.Errorf("ServiceAccount %s/%s has been deleted", said.Namespace, said.ServiceAccountName) //nolint:revive,staticcheck // upstream's text
+		return nil, fmt.Errorf("ServiceAccount %s/%s has been deleted", said.Namespace, said.ServiceAccountName)
 	}
 	if string(sa.UID) != said.ServiceAccountUID {
-		return nil, fmt.Errorf("ServiceAccount UID (%s) does not match claim (%s)", sa.UID, said.ServiceAccountUID) //nolint:revive,staticcheck // upstream's text
+		return nil, fmt.Errorf("ServiceAccount UID (%s) does not match claim (%s)", sa.UID, said.ServiceAccountUID)
 	}
 	if secret.Labels[invalidSinceLabel] != "" {
 		audit.AddAuditAnnotation(ctx, "authentication.k8s.io/legacy-token-invalidated", secret.Name+"/"+secret.Namespace)
@@ -75,7 +75,7 @@ func (c *legacyClaims) complete(subject string) error {
 	}
 	namespace, name, err := serviceaccount.SplitUsername(subject)
 	if err != nil || namespace != c.Namespace || name != c.ServiceAccountName {
-		return errors.New("sub claim is invalid") //nolint:nilerr // upstream's text
+		return errors.New("sub claim is invalid")
 	}
 	return nil
 }

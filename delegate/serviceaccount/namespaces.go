@@ -56,7 +56,7 @@ func (c *Controller) Provide(ctx context.Context, namespace string) error {
 func (c *Controller) active(ctx context.Context, name string) (*corev1.Namespace, error) {
 	n, err := get[corev1.Namespace](ctx, c.objects.Namespaces, "namespaces", metav1.NamespaceNone, name)
 	if apierrors.IsNotFound(err) || err == nil && n.Status.Phase != corev1.NamespaceActive {
-		return nil, nil //nolint:nilnil // there is none, and nothing is wrong
+		return nil, nil // there is none, and nothing is wrong
 	}
 	return n, err
 }
@@ -81,7 +81,7 @@ func (c *Controller) publishRootCA(ctx context.Context, namespace string) (*core
 	case err != nil:
 		return nil, err
 	case maps.Equal(found.Data, want) && found.Annotations[descriptionAnnotation] != "":
-		return nil, nil //nolint:nilnil // nothing was made
+		return nil, nil // nothing was made
 	}
 	err = update(ctx, c.objects.ConfigMaps, "configmaps", &found.ObjectMeta, func(m *corev1.ConfigMap) {
 		m.Data = want
@@ -101,7 +101,7 @@ func create[T any, P interface {
 }](ctx context.Context, in rest.Creater, resource string, obj P) (*T, error) { //nolint:misspell // upstream's name
 	made, err := in.Create(within(ctx, resource, obj.GetNamespace(), obj.GetName()), obj, rest.ValidateAllObjectFunc, &metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		return nil, nil //nolint:nilnil // nothing was made
+		return nil, nil // nothing was made
 	}
 	if err != nil {
 		return nil, err

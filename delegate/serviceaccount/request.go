@@ -47,7 +47,7 @@ type REST struct {
 }
 
 var (
-	_ rest.NamedCreater                   = (*REST)(nil) //nolint:misspell // upstream's name
+	_ rest.NamedCreater                   = (*REST)(nil)
 	_ rest.GroupVersionKindProvider       = (*REST)(nil)
 	_ rest.SubresourceObjectMetaPreserver = (*REST)(nil)
 )

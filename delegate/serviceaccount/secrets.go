@@ -42,7 +42,7 @@ func (c *Controller) syncSecret(ctx context.Context, t task) error {
 func (c *Controller) account(ctx context.Context, namespace, name string, uid types.UID) (*corev1.ServiceAccount, error) {
 	sa, err := get[corev1.ServiceAccount](ctx, c.objects.ServiceAccounts, "serviceaccounts", namespace, name)
 	if apierrors.IsNotFound(err) || err == nil && uid != "" && sa.UID != uid {
-		return nil, nil //nolint:nilnil // there is none, and nothing is wrong
+		return nil, nil // there is none, and nothing is wrong
 	}
 	return sa, err
 }

@@ -111,7 +111,7 @@ func metaOf(obj metav1.ObjectMetaAccessor, err error) (*metav1.ObjectMeta, error
 func checkReference(name string, ref *reference, find func(string) (*metav1.ObjectMeta, error), gone func(*metav1.ObjectMeta) bool) error {
 	m, err := find(ref.Name)
 	if err != nil {
-		return errInvalidated //nolint:nilerr // upstream's text, which does not tell what exists
+		return errInvalidated // upstream's text, which does not tell what exists
 	}
 	if ref.UID != string(m.UID) {
 		return fmt.Errorf("%s UID (%s) does not match service account %s ref claim (%s)", name, m.UID, name, ref.UID)
