@@ -37,6 +37,8 @@ func TestCreateDefaultsAndConflicts(t *testing.T) {
 		Type: corev1.ServiceTypeClusterIP, SessionAffinity: corev1.ServiceAffinityNone,
 		InternalTrafficPolicy: ptr.To(corev1.ServiceInternalTrafficPolicyCluster),
 		Ports:                 []corev1.ServicePort{{Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(443)}},
+		ClusterIP:             got.Spec.ClusterIP, ClusterIPs: []string{got.Spec.ClusterIP},
+		IPFamilies: []corev1.IPFamily{corev1.IPv4Protocol}, IPFamilyPolicy: ptr.To(corev1.IPFamilyPolicySingleStack),
 	}
 	if d := cmp.Diff(want, got.Spec); d != "" {
 		t.Error(d)
@@ -48,7 +50,7 @@ func TestCreateDefaultsAndConflicts(t *testing.T) {
 		t.Errorf("metadata is incomplete: %+v", got.ObjectMeta)
 	}
 	stale := got.DeepCopy()
-	got.Spec.ClusterIP = "None"
+	got.Spec.ExternalIPs = []string{"10.0.0.2"}
 	if _, err = c.Services("default").Update(t.Context(), got, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ func (s *Server) openStores() error {
 			s.terminator.contents = append(s.terminator.contents, st)
 		}
 	}
+	serviceAllocator{s.core("services")}.install()
 	return nil
 }
 

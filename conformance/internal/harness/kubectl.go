@@ -109,13 +109,19 @@ func (c *Call) command(t testing.TB) *exec.Cmd {
 // roleCommand is the test binary in a role.
 func roleCommand(t testing.TB, role string, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
+	// Not bound to the test's context: that ends before cleanup, and cleanup stops
+	// the program gently.
+	cmd := exec.Command(self(t), args...) //nolint:noctx,gosec // See above; the program is this one.
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	return cmd
+}
+
+// self is the test binary.
+func self(t testing.TB) string {
+	t.Helper()
+	path, err := os.Executable()
 	if err != nil {
 		t.Fatalf("cannot find the test binary: %v", err)
 	}
-	// Not bound to the test's context: that ends before cleanup, and cleanup stops
-	// the program gently.
-	cmd := exec.Command(self, args...) //nolint:noctx,gosec // See above; the program is this one.
-	cmd.Env = append(os.Environ(), roleVariable+"="+role)
-	return cmd
+	return path
 }
