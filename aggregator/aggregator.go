@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
@@ -43,7 +45,8 @@ type Aggregator struct {
 	authz         *authorization
 	trust         *trustFiles
 	serving       *dynamiccertificates.DynamicCertKeyPairContent
-	source        *source
+	source        atomic.Pointer[source]
+	custom        *customResources
 	snapshots     *snapshots
 	routes        *router
 	files         *files
@@ -209,6 +212,7 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 		Denied:               a.authz.forReviews(),
 		RESTOptionsGetter:    a.storage.RESTOptionsGetter(delegate.StorageCodec),
 		SharedStorage:        a.config.Storage.shared(),
+		NotFound:             http.HandlerFunc(a.next),
 		Version:              ServerVersion(),
 		ExternalAddress:      strings.TrimPrefix(a.url, "https://"),
 		EmptyNamespace:       a.emptyNamespace,
@@ -216,6 +220,9 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("local APIs: %w", err)
+	}
+	if err := a.newCustomResources(); err != nil {
+		return err
 	}
 	a.routes = a.router(ctx)
 	if err := a.local.Start(ctx); err != nil {
@@ -244,17 +251,24 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 		return err
 	}
 	apiServices := registration.ApiregistrationV1().APIServices()
-	local, err := readLocalAPIs(ctx, a.local.ClientConfig())
+	builtin, err := readBuiltinAPIs(ctx, a.local.ClientConfig())
 	if err != nil {
 		return err
 	}
-	if err := registerLocalAPIServices(ctx, apiServices, local); err != nil {
+	services := builtinAPIServices(builtin)
+	if err := registerBuiltin(ctx, apiServices, services); err != nil {
 		return err
 	}
-	if a.source, err = newSource(a.local.ClientConfig(), a.config.Endpoints); err != nil {
+	source, err := newSource(a.local.ClientConfig(), a.config.Endpoints)
+	if err != nil {
 		return err
 	}
-	if err := a.source.run(ctx); err != nil {
+	a.source.Store(source)
+	keepRegistered := a.custom.registrar.start(source.registrations, registration.ApiregistrationV1(), services)
+	if err := a.custom.server.Start(ctx); err != nil {
+		return err
+	}
+	if err := source.run(ctx); err != nil {
 		return err
 	}
 	status, err := newStatusWriter(apiServices, func(name string, err error) {
@@ -264,8 +278,9 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 		return err
 	}
 	loop := &controlLoop{
-		pace: a.config.Profile.pace(), local: local, snapshots: a.snapshots,
-		registry: a.source.registry, registryChanged: a.source.changed,
+		pace: a.config.Profile.pace(), snapshots: a.snapshots,
+		local: newLocalState(builtin, a.custom.server.Catalog), localChanged: a.custom.changed,
+		registry: source.registry, registryChanged: source.changed,
 		trust: a.trust.current, trustChanged: a.trust.changed,
 		onPublish: func(previous, next *Snapshot) {
 			status.enqueue(previous, next)
@@ -274,6 +289,7 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 			}
 		},
 	}
+	a.running.Go(func() { keepRegistered(ctx) })
 	a.running.Go(func() { status.run(ctx) })
 	a.running.Go(func() { loop.run(ctx) })
 	a.trust.run(ctx)

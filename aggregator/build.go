@@ -55,7 +55,7 @@ func build(in buildInput) *Snapshot {
 		s.routes[routePath(a)] = r
 		s.groups[a.Spec.Group] = true
 		if a.Spec.Service == nil {
-			s.served[a.Name] = in.local.discovery[schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}] != nil
+			s.served[a.Name] = in.local.has(schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version})
 		} else if r.target.Available {
 			key := in.registry.keys[a.Name]
 			if lack := in.backends[key].seen.lack(); lack != "" {
@@ -115,7 +115,7 @@ func buildDiscovery(in buildInput) *discoveryDocument {
 // discoveryInputs lists what the discovery merge works on: the APIServices, the
 // local group-versions that none names, and what backends list beyond theirs.
 func discoveryInputs(in buildInput) []discoverymerge.Input {
-	inputs := make([]discoverymerge.Input, 0, len(in.registry.APIServices)+len(in.local.discovery))
+	inputs := make([]discoverymerge.Input, 0, len(in.registry.APIServices))
 	named := map[schema.GroupVersion]bool{}
 	for _, a := range in.registry.APIServices {
 		gv := schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}
@@ -124,7 +124,8 @@ func discoveryInputs(in buildInput) []discoverymerge.Input {
 			GroupPriorityMinimum: a.Spec.GroupPriorityMinimum, VersionPriority: a.Spec.VersionPriority,
 		}
 		if a.Spec.Service == nil {
-			i.Local, i.Source, i.Backend, i.Entry = true, discoverymerge.SourceBuiltin, localBackend, in.local.discovery[gv]
+			i.Local, i.Backend = true, localBackend
+			i.Entry, i.Source = in.local.entry(gv)
 			named[gv] = true
 		} else {
 			key := in.registry.keys[a.Name]
@@ -133,12 +134,13 @@ func discoveryInputs(in buildInput) []discoverymerge.Input {
 		}
 		inputs = append(inputs, i)
 	}
-	for _, gv := range slices.SortedFunc(maps.Keys(in.local.discovery), compareGroupVersions) {
+	for _, gv := range slices.SortedFunc(maps.Keys(in.local.groupVersions()), compareGroupVersions) {
 		if !named[gv] {
 			group, version, _ := delegate.Priority(gv)
+			entry, source := in.local.entry(gv)
 			inputs = append(inputs, discoverymerge.Input{
 				Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: group, VersionPriority: version,
-				Local: true, Source: discoverymerge.SourceBuiltin, Backend: localBackend, Entry: in.local.discovery[gv],
+				Local: true, Source: source, Backend: localBackend, Entry: entry,
 			})
 		}
 	}
@@ -168,7 +170,7 @@ func buildOpenAPI(in buildInput) *openAPIDocuments {
 			V3: seen.v3.index, V3Failure: seen.v3.failure, Conversion: seen.v2.conversion,
 		})
 	}
-	if p := in.previous; p != nil && slices.Equal(p.openAPI.remote, inputs) {
+	if p := in.previous; p != nil && p.openAPI.local == in.local && slices.Equal(p.openAPI.remote, inputs) {
 		return p.openAPI
 	}
 	return newOpenAPIDocuments(inputs, in.local)

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagg-project/kagg/availability"
+	"github.com/kagg-project/kagg/delegate/customresources"
 	"github.com/kagg-project/kagg/discoverymerge"
 	"github.com/kagg-project/kagg/openapimerge"
 	"github.com/kagg-project/kagg/proxy"
@@ -52,9 +53,9 @@ func sliceOf(service string, port int32) *discoveryv1.EndpointSlice {
 }
 
 func noLocalAPIs() *localAPIs {
-	return &localAPIs{openAPI: func() openapimerge.Input {
+	return newLocalAPIs(&builtinAPIs{openAPI: func() openapimerge.Input {
 		return openapimerge.Input{APIService: localDelegate, Local: true, Backend: localBackend}
-	}}
+	}}, &customresources.Catalog{})
 }
 
 // inputOf makes the input of a build from a registry whose backends all passed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 
@@ -13,31 +14,46 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
+	"github.com/kagg-project/kagg/delegate/customresources"
 	"github.com/kagg-project/kagg/discoverymerge"
+	"github.com/kagg-project/kagg/internal/inprocess"
 	"github.com/kagg-project/kagg/openapimerge"
 )
 
 // localBackend names the local APIs where decisions name a backend.
 const localBackend = "local"
 
-// localDelegate is the name under which the kube-aggregator merges the OpenAPI
-// of its first delegate (pkg/controllers/openapi/aggregator, aggregator.go).
-const localDelegate = "k8s_internal_local_delegation_chain_0000000001"
+// localDelegate and customDelegate are the names under which the kube-aggregator
+// merges the OpenAPI of its delegates (pkg/controllers/openapi/aggregator,
+// aggregator.go).
+const (
+	localDelegate  = "k8s_internal_local_delegation_chain_0000000001"
+	customDelegate = "k8s_internal_local_delegation_chain_0000000002"
+)
 
-// localAPIs is what the local APIs say of themselves. Their discovery does not
-// change while kagg runs; their OpenAPI is asked for when a client first wants it.
+// localAPIs is what the chain of delegates says of itself at one moment: the
+// local APIs, which stay as they are while kagg runs, and what
+// CustomResourceDefinitions define. It is immutable, and replaced when a definition
+// changes something; OpenAPI documents are made when a client first wants one.
 type localAPIs struct {
+	builtin *builtinAPIs
+	custom  *customresources.Catalog
+	openAPI func() []openapimerge.Input
+}
+
+// builtinAPIs is what the local APIs say of themselves.
+type builtinAPIs struct {
 	discovery map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery
 	openAPI   func() openapimerge.Input
 }
 
-// readLocalAPIs asks the local APIs through an in-process client.
-func readLocalAPIs(ctx context.Context, config *rest.Config) (*localAPIs, error) {
+// readBuiltinAPIs asks the local APIs through an in-process client.
+func readBuiltinAPIs(ctx context.Context, config *rest.Config) (*builtinAPIs, error) {
 	rt, err := rest.TransportFor(config)
 	if err != nil {
 		return nil, err
 	}
-	l := &localAPIs{discovery: map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery{}}
+	b := &builtinAPIs{discovery: map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery{}}
 	for _, path := range []string{"/api", "/apis"} {
 		body, err := getLocal(ctx, rt, config.Host+path, discovery.AcceptV2)
 		if err != nil {
@@ -48,14 +64,63 @@ func readLocalAPIs(ctx context.Context, config *rest.Config) (*localAPIs, error)
 			return nil, fmt.Errorf("the local APIs' discovery at %s cannot be read: %w", path, err)
 		}
 		for gv, entry := range discoverymerge.FromAggregated(list) {
-			l.discovery[gv] = &entry
+			b.discovery[gv] = &entry
 		}
 	}
-	l.openAPI = sync.OnceValue(func() openapimerge.Input { return readLocalOpenAPI(context.WithoutCancel(ctx), rt, config.Host) })
-	return l, nil
+	b.openAPI = sync.OnceValue(func() openapimerge.Input { return readBuiltinOpenAPI(context.WithoutCancel(ctx), rt, config.Host) })
+	return b, nil
 }
 
-func readLocalOpenAPI(ctx context.Context, rt http.RoundTripper, host string) openapimerge.Input {
+// newLocalAPIs joins the local APIs and a catalog.
+func newLocalAPIs(builtin *builtinAPIs, custom *customresources.Catalog) *localAPIs {
+	l := &localAPIs{builtin: builtin, custom: custom}
+	l.openAPI = sync.OnceValue(func() []openapimerge.Input {
+		inputs := []openapimerge.Input{builtin.openAPI()}
+		if custom.HasOpenAPI() {
+			inputs = append(inputs, readCustomOpenAPI(custom))
+		}
+		return inputs
+	})
+	return l
+}
+
+// entry returns what a local group-version is listed with and where it comes
+// from; nil when there is none. What the local APIs have hides a definition's.
+func (l *localAPIs) entry(gv schema.GroupVersion) (*apidiscoveryv2.APIVersionDiscovery, discoverymerge.Source) {
+	if entry := l.builtin.discovery[gv]; entry != nil {
+		return entry, discoverymerge.SourceBuiltin
+	}
+	return l.custom.Discovery()[gv], discoverymerge.SourceCRD
+}
+
+// has tells whether the group-version is served locally.
+func (l *localAPIs) has(gv schema.GroupVersion) bool {
+	entry, _ := l.entry(gv)
+	return entry != nil
+}
+
+// groupVersions returns all local group-versions.
+func (l *localAPIs) groupVersions() map[schema.GroupVersion]bool {
+	all := map[schema.GroupVersion]bool{}
+	for gv := range maps.Keys(l.builtin.discovery) {
+		all[gv] = true
+	}
+	for gv := range maps.Keys(l.custom.Discovery()) {
+		all[gv] = true
+	}
+	return all
+}
+
+// serveOpenAPIV3 answers /openapi/v3/KEY for the delegate that owns the key.
+func (l *localAPIs) serveOpenAPIV3(w http.ResponseWriter, req *http.Request, delegate string, builtin http.Handler) {
+	if delegate == customDelegate {
+		l.custom.ServeOpenAPIV3(w, req)
+		return
+	}
+	builtin.ServeHTTP(w, req)
+}
+
+func readBuiltinOpenAPI(ctx context.Context, rt http.RoundTripper, host string) openapimerge.Input {
 	in := openapimerge.Input{APIService: localDelegate, Local: true, Backend: localBackend}
 	if body, err := getLocal(ctx, rt, host+"/openapi/v2", runtime.ContentTypeJSON); err != nil {
 		in.V2Failure = err.Error()
@@ -64,12 +129,27 @@ func readLocalOpenAPI(ctx context.Context, rt http.RoundTripper, host string) op
 	} else {
 		in.V2ETag = openapimerge.LocalETag(body)
 	}
+	readOpenAPIV3(ctx, rt, host, &in)
+	return in
+}
+
+func readCustomOpenAPI(custom *customresources.Catalog) openapimerge.Input {
+	in := openapimerge.Input{APIService: customDelegate, Local: true, Backend: localBackend}
+	var err error
+	if in.V2, in.V2ETag, err = custom.OpenAPIV2(); err != nil {
+		in.V2, in.V2Failure = nil, err.Error()
+	}
+	rt := inprocess.RoundTripper(http.HandlerFunc(custom.ServeOpenAPIV3))
+	readOpenAPIV3(context.Background(), rt, "http://custom-resources.invalid", &in)
+	return in
+}
+
+func readOpenAPIV3(ctx context.Context, rt http.RoundTripper, host string, in *openapimerge.Input) {
 	if body, err := getLocal(ctx, rt, host+"/openapi/v3", runtime.ContentTypeJSON); err != nil {
 		in.V3Failure = err.Error()
 	} else if in.V3, err = openapimerge.DecodeV3Index(body); err != nil {
 		in.V3Failure = err.Error()
 	}
-	return in
 }
 
 func getLocal(ctx context.Context, rt http.RoundTripper, target, accept string) ([]byte, error) {
@@ -91,4 +171,16 @@ func getLocal(ctx context.Context, rt http.RoundTripper, target, accept string) 
 		return nil, fmt.Errorf("get %s from the local APIs: %d: %s", target, resp.StatusCode, firstLine(body))
 	}
 	return body, nil
+}
+
+// newLocalState returns what gives the newest state of the chain. It is for one
+// goroutine.
+func newLocalState(builtin *builtinAPIs, catalog func() *customresources.Catalog) func() *localAPIs {
+	var newest *localAPIs
+	return func() *localAPIs {
+		if now := catalog(); newest == nil || newest.custom != now {
+			newest = newLocalAPIs(builtin, now)
+		}
+		return newest
+	}
 }

@@ -15,8 +15,10 @@ const reportBuffer = 1024
 // registry and what the backends' goroutines report into snapshots.
 type controlLoop struct {
 	pace      pace
-	local     *localAPIs
 	snapshots *snapshots
+	// local returns the newest state of the local chain; localChanged tells when.
+	local        func() *localAPIs
+	localChanged <-chan struct{}
 	// registry returns the newest Registry; registryChanged tells when.
 	registry        func() *Registry
 	registryChanged <-chan struct{}
@@ -70,6 +72,8 @@ func (l *controlLoop) run(ctx context.Context) {
 			return
 		case <-l.registryChanged:
 			l.followRegistry(ctx)
+			changed = true
+		case <-l.localChanged:
 			changed = true
 		case <-l.trustChanged:
 			l.followRegistry(ctx)
@@ -192,7 +196,7 @@ func (l *controlLoop) start(ctx context.Context, spec backendSpec, now trust, be
 // publish builds a snapshot and publishes it when it differs from the newest.
 func (l *controlLoop) publish() {
 	previous := l.snapshots.load()
-	in := buildInput{registry: l.current, backends: make(map[backendKey]backendView, len(l.backends)), local: l.local, previous: previous}
+	in := buildInput{registry: l.current, backends: make(map[backendKey]backendView, len(l.backends)), local: l.local(), previous: previous}
 	for key, b := range l.backends {
 		// The registry's spec, not the one that the backend began with: the same
 		// address may have come to be found by another rule.

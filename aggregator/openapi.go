@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ import (
 // by no such request.
 type openAPIDocuments struct {
 	remote []openapimerge.Input
+	local  *localAPIs
 	inputs func() []openapimerge.Input
 	v2     func() mergedV2
 	v3     func() mergedV3
@@ -49,9 +51,9 @@ type singlePath struct{ http.Handler }
 func (s *singlePath) Handle(_ string, h http.Handler) { s.Handler = h }
 
 func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs) *openAPIDocuments {
-	d := &openAPIDocuments{remote: remote}
+	d := &openAPIDocuments{remote: remote, local: local}
 	d.inputs = sync.OnceValue(func() []openapimerge.Input {
-		return append([]openapimerge.Input{local.openAPI()}, remote...)
+		return slices.Concat(local.openAPI(), remote)
 	})
 	d.v2 = sync.OnceValue(func() mergedV2 {
 		result, err := openapimerge.MergeV2(d.inputs(), openapimerge.UpstreamQuirks())
@@ -105,7 +107,7 @@ func (d *openAPIDocuments) serveV3(w http.ResponseWriter, req *http.Request, pro
 	case owner.Converted:
 		m.converted.HandleGroupVersion(w, req)
 	case owner.Local:
-		local.ServeHTTP(w, req)
+		d.local.serveOpenAPIV3(w, req, owner.APIService, local)
 	default:
 		proxied(owner.APIService)
 	}

@@ -97,11 +97,17 @@ func newRegistry(apiServices []*apiregistrationv1.APIService, services []*corev1
 // resolve finds the addresses of a remote APIService.
 func (r *Registry) resolve(a *apiregistrationv1.APIService) (proxy.Resolution, error) {
 	ref := a.Spec.Service
-	k := objectKey{ref.Namespace, ref.Name}
+	return r.resolveService(proxy.Query{Namespace: ref.Namespace, Name: ref.Name, Port: availability.Port(ref)}, a.Annotations[proxy.EndpointAnnotation])
+}
+
+// resolveService finds the addresses of a Service. annotation is that of the
+// APIService which names it, "" for none.
+func (r *Registry) resolveService(q proxy.Query, annotation string) (proxy.Resolution, error) {
+	k := objectKey{q.Namespace, q.Name}
 	service := r.services[k]
 	in := proxy.Registry{
 		Overrides:            r.overrides,
-		APIServiceAnnotation: a.Annotations[proxy.EndpointAnnotation],
+		APIServiceAnnotation: annotation,
 		Service:              service,
 		EndpointSlices:       r.slices[k],
 		Endpoints:            r.endpoints[k],
@@ -109,7 +115,7 @@ func (r *Registry) resolve(a *apiregistrationv1.APIService) (proxy.Resolution, e
 	if service != nil {
 		in.ServiceAnnotation = service.Annotations[proxy.EndpointAnnotation]
 	}
-	return proxy.Resolve(proxy.Query{Namespace: ref.Namespace, Name: ref.Name, Port: availability.Port(ref)}, in)
+	return proxy.Resolve(q, in)
 }
 
 // facts gathers what the availability of a remote APIService depends on,

@@ -15,17 +15,20 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 	apiregistrationinformers "k8s.io/kube-aggregator/pkg/client/informers/externalversions"
+	apiserviceinformers "k8s.io/kube-aggregator/pkg/client/informers/externalversions/apiregistration/v1"
 
 	"github.com/kagg-project/kagg/proxy"
 )
 
 // source watches the local APIs for the kinds that make a Registry.
 type source struct {
-	apiServices cache.SharedIndexInformer
-	services    cache.SharedIndexInformer
-	slices      cache.SharedIndexInformer
-	endpoints   cache.SharedIndexInformer
-	overrides   []proxy.Override
+	// registrations is the informer of apiServices as its own controllers know it.
+	registrations apiserviceinformers.APIServiceInformer
+	apiServices   cache.SharedIndexInformer
+	services      cache.SharedIndexInformer
+	slices        cache.SharedIndexInformer
+	endpoints     cache.SharedIndexInformer
+	overrides     []proxy.Override
 	// touched is told of each object, changed of each burst of them.
 	touched, changed chan struct{}
 	start            func(stop <-chan struct{})
@@ -46,14 +49,15 @@ func newSource(config *rest.Config, overrides []proxy.Override) (*source, error)
 	const noResync = time.Duration(0)
 	coreInformers := informers.NewSharedInformerFactory(core, noResync)
 	registrationInformers := apiregistrationinformers.NewSharedInformerFactory(registration, noResync)
+	registrations := registrationInformers.Apiregistration().V1().APIServices()
 	s := &source{
-		apiServices: registrationInformers.Apiregistration().V1().APIServices().Informer(),
-		services:    coreInformers.Core().V1().Services().Informer(),
-		slices:      coreInformers.Discovery().V1().EndpointSlices().Informer(),
-		endpoints:   coreInformers.Core().V1().Endpoints().Informer(),
-		overrides:   overrides,
-		touched:     make(chan struct{}, 1),
-		changed:     make(chan struct{}, 1),
+		registrations: registrations, apiServices: registrations.Informer(),
+		services:  coreInformers.Core().V1().Services().Informer(),
+		slices:    coreInformers.Discovery().V1().EndpointSlices().Informer(),
+		endpoints: coreInformers.Core().V1().Endpoints().Informer(),
+		overrides: overrides,
+		touched:   make(chan struct{}, 1),
+		changed:   make(chan struct{}, 1),
 	}
 	s.start = func(stop <-chan struct{}) {
 		coreInformers.Start(stop)

@@ -61,7 +61,7 @@ func (s *Server) openStores() error {
 }
 
 // storages lays out all resources.
-func (s *Server) storages() storages {
+func (s *Server) storages() (storages, error) {
 	out := storages{}
 	for i := range table {
 		r := &table[i]
@@ -103,12 +103,15 @@ func (s *Server) storages() storages {
 	escalation{s.config.Authorizer, s.rbacStore}.guard(out[rbacv1.SchemeGroupVersion])
 	out[authenticationv1.SchemeGroupVersion] = authenticationReviews(s.config.Authenticator, s.config.APIAudiences)
 	out[authorizationv1.SchemeGroupVersion] = accessReviews{s.config.Authorizer, s.config.Denied}.storage()
-	return out
+	return out, s.addCustomResourceDefinitions(out)
 }
 
 // installGroups serves every group version, and the discovery of all.
 func (s *Server) installGroups(docs *documents) error {
-	all := s.storages()
+	all, err := s.storages()
+	if err != nil {
+		return err
+	}
 	types := map[string]lazyConverter{}
 	for _, group := range servedGroups(all) {
 		objects, err := groupObjects(group, all)

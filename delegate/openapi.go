@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	restful "github.com/emicklei/go-restful/v3"
+	apiextensionsopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/version"
@@ -34,9 +35,11 @@ import (
 // definitions are the schemas of all served kinds under the names that a kube-apiserver gives them.
 func definitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	out := openapi.GetOpenAPIDefinitions(ref)
-	for name, d := range aggregatoropenapi.GetOpenAPIDefinitions(ref) {
-		if _, ok := out[name]; !ok && !strings.Contains(name, ".v1beta1.") {
-			out[name] = d
+	for _, more := range []common.GetOpenAPIDefinitions{aggregatoropenapi.GetOpenAPIDefinitions, apiextensionsopenapi.GetOpenAPIDefinitions} {
+		for name, d := range more(ref) {
+			if _, ok := out[name]; !ok && !strings.Contains(name, ".v1beta1.") {
+				out[name] = d
+			}
 		}
 	}
 	return out

@@ -25,7 +25,9 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	storagemigrationv1 "k8s.io/api/storagemigration/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -40,7 +42,8 @@ import (
 var (
 	// Scheme knows every kind that the delegate serves, with defaults and field selectors. Each kind of
 	// k8s.io/api is its own internal version, so nothing is converted between the wire and the storage;
-	// only apiregistration.k8s.io has kube-aggregator's internal types. It must not be changed.
+	// only apiregistration.k8s.io and apiextensions.k8s.io have internal types of their own. It must not be
+	// changed.
 	Scheme = newScheme()
 	// Codecs encodes and decodes what Scheme knows.
 	Codecs = serializer.NewCodecFactory(Scheme)
@@ -67,12 +70,14 @@ func newExternalScheme() *runtime.Scheme {
 		utilruntime.Must(group.AddToScheme(s))
 	}
 	utilruntime.Must(apiregistrationv1.AddToScheme(s))
+	utilruntime.Must(apiextensionsv1.AddToScheme(s))
 	return s
 }
 
 func newScheme() *runtime.Scheme {
 	s := runtime.NewScheme()
 	install.Install(s)
+	addCustomResourceDefinitions(s)
 	for _, group := range externalGroups() {
 		utilruntime.Must(group.AddToScheme(s))
 	}
@@ -152,7 +157,8 @@ func addFieldLabels(s *runtime.Scheme, gvk schema.GroupVersionKind, selectors []
 
 // StorageCodec returns the codec that encodes objects of a resource to the version that is kept and
 // decodes them to the form that the delegate's stores work on, and that version. Both kinds of event are
-// kept as v1. A resource of a group that the delegate does not serve is an error.
+// kept as v1. Resources of other groups, which CustomResourceDefinitions define, are kept as the JSON of the
+// version that the definition's own codec encodes to; no versioner tells it.
 func StorageCodec(gr schema.GroupResource) (runtime.Codec, runtime.GroupVersioner, error) {
 	group := gr.Group
 	if group == eventsv1.GroupName {
@@ -160,7 +166,7 @@ func StorageCodec(gr schema.GroupResource) (runtime.Codec, runtime.GroupVersione
 	}
 	versions := Scheme.PrioritizedVersionsForGroup(group)
 	if len(versions) == 0 {
-		return nil, nil, fmt.Errorf("resource %s has no storage version: its group is not one that the delegate serves", gr)
+		return unstructured.UnstructuredJSONScheme, nil, nil
 	}
 	codec := Codecs.LegacyCodec(versions[0])
 	return runtime.NewCodec(codec, kindless{codec}), versions[0], nil

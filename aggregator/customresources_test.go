@@ -1,0 +1,150 @@
+package aggregator_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kagg-project/kagg/aggregator"
+)
+
+// soon is how long a change of a definition may take to be seen everywhere.
+const soon = time.Second
+
+const gadgetsDefinition = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.toys.example.com}
+spec:
+  group: toys.example.com
+  scope: Namespaced
+  names: {plural: gadgets, singular: gadget, kind: Gadget, shortNames: [gd], categories: [all]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .status.selector}
+    selectableFields: [{jsonPath: .spec.color}]
+    additionalPrinterColumns:
+    - {name: Color, type: string, jsonPath: .spec.color}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              color: {type: string, default: red, description: The color of the gadget.}
+              replicas: {type: integer, default: 1}
+              max: {type: integer}
+              parts:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [name]
+                items:
+                  type: object
+                  required: [name]
+                  properties: {name: {type: string}, size: {type: integer}}
+            x-kubernetes-validations:
+            - {rule: "!has(self.max) || self.replicas <= self.max", message: too many replicas}
+          status:
+            type: object
+            properties: {replicas: {type: integer}, selector: {type: string}, phase: {type: string}}
+`
+
+var gadgets = schema.GroupVersionResource{Group: "toys.example.com", Version: "v1", Resource: "gadgets"}
+
+// toys is a running aggregator with the clients that custom resources need.
+type toys struct {
+	*rig
+	definitions clientset.Interface
+	registered  apiregistration.Interface
+	dynamic     dynamic.Interface
+}
+
+func newToys(t *testing.T, change func(*aggregator.Config)) *toys {
+	t.Helper()
+	r := newRig(t, change)
+	return &toys{
+		rig: r, definitions: clientset.NewForConfigOrDie(r.admin),
+		registered: apiregistration.NewForConfigOrDie(r.admin), dynamic: dynamic.NewForConfigOrDie(r.admin),
+	}
+}
+
+func definition(t *testing.T, text string) *apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.UnmarshalStrict([]byte(text), crd); err != nil {
+		t.Fatal(err)
+	}
+	return crd
+}
+
+func object(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// define creates a definition and waits until it is served everywhere.
+func (r *toys) define(text string) *apiextensionsv1.CustomResourceDefinition {
+	r.t.Helper()
+	crd, err := r.definitions.ApiextensionsV1().CustomResourceDefinitions().Create(r.t.Context(), definition(r.t, text), metav1.CreateOptions{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, v := range crd.Spec.Versions {
+		if v.Served {
+			r.discovered(crd.Spec.Group+"/"+v.Name, crd.Spec.Names.Plural, true)
+		}
+	}
+	return crd
+}
+
+// discovered waits until discovery lists a resource, or does not, and fails if
+// that takes longer than it may.
+func (r *toys) discovered(groupVersion, resource string, want bool) {
+	r.t.Helper()
+	began := time.Now()
+	r.eventually("discovery of "+groupVersion, func() bool {
+		a := r.get("/apis/" + groupVersion)
+		group, _, _ := strings.Cut(groupVersion, "/")
+		aggregated := r.get("/apis", "Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").body
+		has := strings.Contains(a.body, `"name":"`+resource+`"`) && strings.Contains(aggregated, `"resource":"`+resource+`"`) &&
+			strings.Contains(r.get("/apis/"+group).body, groupVersion) && strings.Contains(r.get("/apis").body, groupVersion)
+		hasNot := !strings.Contains(a.body, `"name":"`+resource+`"`) && !strings.Contains(aggregated, `"resource":"`+resource+`"`)
+		return want && has || !want && hasNot
+	})
+	if took := time.Since(began); took > soon {
+		r.t.Errorf("discovery of %s followed after %s", groupVersion, took)
+	}
+}
+
+func TestCustomObjects(t *testing.T) {
+	t.Parallel()
+	r := newToys(t, nil)
+	r.define(gadgetsDefinition)
+	c := r.dynamic.Resource(gadgets).Namespace("default")
+	o, err := c.Create(t.Context(), object(t, "{apiVersion: toys.example.com/v1, kind: Gadget, metadata: {name: one}, spec: {unknown: 1}, status: {phase: No}}"), metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	color, _, _ := unstructured.NestedString(o.Object, "spec", "color")
+	if _, has := o.Object["status"]; has || color != "red" {
+		t.Errorf("not defaulted and pruned: %v", o.Object)
+	}
+}
