@@ -50,6 +50,7 @@ type Aggregator struct {
 	snapshots     *snapshots
 	routes        *router
 	files         *files
+	served        chan struct{} // told when what is served changed
 	url           string
 	stopping      context.Context //nolint:containedctx // ends when the aggregator is told to stop
 	stopped       <-chan struct{}
@@ -66,7 +67,7 @@ func Start(ctx context.Context, c Config) (*Aggregator, error) {
 		return nil, &InputError{err}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	a := &Aggregator{config: c, stopping: ctx, snapshots: newSnapshots()}
+	a := &Aggregator{config: c, stopping: ctx, snapshots: newSnapshots(), served: make(chan struct{}, 1)}
 	var err error
 	if a.authz, err = newAuthorization(c.AuthorizationModes, c.OnEvent); err == nil {
 		err = a.start(ctx)
@@ -104,7 +105,7 @@ func (a *Aggregator) start(ctx context.Context) error {
 	if err := a.startBehind(ctx, l, objects); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	a.running.Go(func() { a.syncFiles(ctx, changes) })
+	a.running.Go(func() { a.syncFiles(ctx, objects, changes) })
 	return a.followTokens(ctx)
 }
 
@@ -140,6 +141,9 @@ func (a *Aggregator) startBehind(ctx context.Context, l net.Listener, objects []
 	}
 	if err := a.startLoop(ctx); err != nil {
 		return err
+	}
+	if err := a.syncOthers(ctx, objects); err != nil {
+		return &InputError{err}
 	}
 	return a.startServing(ctx, l)
 }
@@ -239,7 +243,11 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 	for _, k := range a.local.Kinds() {
 		resources[k.GroupVersionKind] = resource{k.GroupVersionResource(), k.Namespaced}
 	}
-	a.files = newFiles(client, resources, a.config.OnEvent)
+	others, err := a.newEveryone()
+	if err != nil {
+		return err
+	}
+	a.files = newFiles(client, resources, others, a.config.OnEvent)
 	a.files.ledger, err = a.openLedger()
 	return err
 }
@@ -264,7 +272,6 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 		return err
 	}
 	a.source.Store(source)
-	keepRegistered := a.custom.registrar.start(source.registrations, registration.ApiregistrationV1(), services)
 	if err := a.custom.server.Start(ctx); err != nil {
 		return err
 	}
@@ -277,6 +284,7 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	keepRegistered := a.custom.registrar.start(source.registrations, registration.ApiregistrationV1(), services)
 	loop := &controlLoop{
 		pace: a.config.Profile.pace(), snapshots: a.snapshots,
 		local: newLocalState(builtin, a.custom.server.Catalog), localChanged: a.custom.changed,
@@ -284,6 +292,7 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 		trust: a.trust.current, trustChanged: a.trust.changed,
 		onPublish: func(previous, next *Snapshot) {
 			status.enqueue(previous, next)
+			poke(a.served)
 			for _, e := range eventsBetween(previous, next) {
 				a.config.OnEvent(e)
 			}

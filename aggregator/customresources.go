@@ -28,7 +28,7 @@ func (a *Aggregator) newCustomResources() error {
 		Client:            a.local.ClientConfig(),
 		RESTOptionsGetter: a.storage.RESTOptionsGetter(delegate.StorageCodec),
 		Admission:         a.local.Admission(),
-		Authorizer:        a.authorizer(),
+		Authorizer:        a.authz,
 		ServiceResolver:   serviceResolver{a},
 		OnChange: func(c *customresources.Catalog) {
 			a.custom.registrar.follow(c.Served())

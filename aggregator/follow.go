@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,7 +25,7 @@ func (a *Aggregator) followFiles(ctx context.Context) ([]manifest.Object, <-chan
 	first := make(chan manifest.Update, 1)
 	later := make(chan []manifest.Object, 1)
 	options := manifest.Options{
-		Filenames: a.config.Filenames, Recursive: a.config.Recursive, Stdin: a.config.Stdin, Scheme: delegate.Scheme, Validate: validateEndpoint,
+		Filenames: a.config.Filenames, Recursive: a.config.Recursive, Stdin: a.config.Stdin, Scheme: delegate.Scheme, Others: true, Validate: validateEndpoint,
 	}
 	started := false
 	ended := make(chan error, 1)
@@ -79,16 +80,56 @@ func replace[T any](c chan T, v T) {
 	c <- v
 }
 
-// syncFiles lays each new state of the files over the local APIs until ctx ends.
-func (a *Aggregator) syncFiles(ctx context.Context, states <-chan []manifest.Object) {
+// The pauses before objects that were refused for the time being are tried again.
+const (
+	retryFirst   = time.Second
+	retryLongest = 30 * time.Second
+)
+
+// syncFiles lays each new state of the files over what is served until ctx ends,
+// and the last one again when what is served changed and something waits for that.
+func (a *Aggregator) syncFiles(ctx context.Context, objects []manifest.Object, states <-chan []manifest.Object) {
+	pause := retryFirst
+	retry := time.NewTimer(pause)
+	defer retry.Stop()
+	if !a.files.retries() {
+		retry.Stop()
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case objects := <-states:
-			if err := a.files.sync(ctx, objects); err != nil && ctx.Err() == nil {
-				a.config.OnEvent(Event{Subject: "files", Message: err.Error(), Warning: true})
+		case objects = <-states:
+			pause, a.files.patient = retryFirst, false
+		case <-a.served:
+			if len(a.files.waiting)+len(a.files.refused) == 0 {
+				continue
 			}
+		case <-retry.C:
+			a.files.patient = true
+			pause = min(2*pause, retryLongest)
 		}
+		if err := a.files.sync(ctx, objects); err != nil && ctx.Err() == nil {
+			a.config.OnEvent(Event{Subject: "files", Message: err.Error(), Warning: true})
+		}
+		if !a.files.retries() {
+			retry.Stop()
+			continue
+		}
+		retry.Reset(pause)
 	}
+}
+
+// syncOthers applies, at the start, the objects of the kinds that definitions in
+// the same files define, and of custom apiservers that answer already. The others
+// wait.
+func (a *Aggregator) syncOthers(ctx context.Context, objects []manifest.Object) error {
+	if len(a.files.waiting) == 0 {
+		return nil
+	}
+	a.files.awaitDefined(ctx, objects, func(ctx context.Context, done func(*Snapshot) bool) error {
+		_, err := a.snapshots.wait(ctx, done)
+		return err
+	})
+	return a.files.sync(ctx, objects)
 }

@@ -137,7 +137,12 @@ func (f *files) settleFormer(ctx context.Context, wanted map[fileKey]manifest.Ob
 		if _, ok := wanted[key]; ok {
 			continue
 		}
-		if err := f.removeFormer(ctx, key, f.ledger.former[key]); err != nil {
+		err := f.removeFormer(ctx, key, f.ledger.former[key])
+		if errors.Is(err, errNotServed) {
+			f.waiting[key] = true
+			continue
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("removing %s, which left the files while kagg was not running: %w", key, err))
 			continue
 		}
@@ -148,7 +153,10 @@ func (f *files) settleFormer(ctx context.Context, wanted map[fileKey]manifest.Ob
 
 // removeFormer deletes an object, unless it is another one by now.
 func (f *files) removeFormer(ctx context.Context, key fileKey, uid types.UID) error {
-	in := f.in(key)
+	in, _, err := f.in(key)
+	if err != nil {
+		return err
+	}
 	found, err := in.Get(ctx, key.name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil

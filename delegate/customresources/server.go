@@ -89,56 +89,19 @@ func (c *Config) complete() error {
 
 // Server serves custom objects. Its methods are safe for concurrent use.
 type Server struct {
-	config      Config
-	objects     http.Handler
-	definitions informers.CustomResourceDefinitionInformer
-	informers   externalversions.SharedInformerFactory
-	controllers []func(context.Context)
-	storages    *storages
-	changed     chan struct{}
-	catalog     atomic.Pointer[Catalog]
+	config  Config
+	objects atomic.Pointer[http.Handler] // nil before Start
+	catalog atomic.Pointer[Catalog]
 }
 
-// New builds the server. It does no I/O.
+// New makes a server that has nothing yet.
 func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	client, err := clientset.NewForConfig(cfg.Client)
-	if err != nil {
-		return nil, fmt.Errorf("custom resources' client: %w", err)
-	}
-	s := &Server{
-		config: cfg, changed: make(chan struct{}, 1), storages: newStorages(cfg.RESTOptionsGetter),
-		informers: externalversions.NewSharedInformerFactory(client, resync),
-	}
+	s := &Server{config: cfg}
 	s.catalog.Store(newCatalog(nil, nil))
-	s.definitions = s.informers.Apiextensions().V1().CustomResourceDefinitions()
-	establishing := establish.NewEstablishingController(s.definitions, client.ApiextensionsV1())
-	// The handlers of discovery are upstream's own types; ServeHTTP answers what would reach them. The empty
-	// OpenAPI document makes managed fields follow each definition's schema: with none they would be guessed.
-	handler, err := apiserver.NewCustomResourceDefinitionHandler(nil, nil, settled{s.definitions}, cfg.NotFound, s.storages,
-		cfg.Admission, establishing, cfg.ServiceResolver, directly, 1, cfg.Authorizer,
-		requestTimeout, minWatch, map[string]*spec.Schema{}, maxBody)
-	if err != nil {
-		return nil, fmt.Errorf("custom resources' handler: %w", err)
-	}
-	s.objects = handler
-	naming := status.NewNamingConditionController(klog.Background(), s.definitions, client.ApiextensionsV1())
-	structural := nonstructuralschema.NewConditionController(s.definitions, client.ApiextensionsV1())
-	approval := apiapproval.NewKubernetesAPIApprovalPolicyConformantConditionController(s.definitions, client.ApiextensionsV1())
-	finalizing := finalizer.NewCRDFinalizer(s.definitions, client.ApiextensionsV1(), handler)
-	s.controllers = []func(context.Context){
-		naming.RunWithContext, establishing.RunWithContext,
-		func(ctx context.Context) { structural.RunWithContext(1, ctx) },
-		func(ctx context.Context) { approval.RunWithContext(1, ctx) },
-		func(ctx context.Context) { finalizing.RunWithContext(finalizers, ctx) },
-	}
-	notify := func(any) { poke(s.changed) }
-	_, err = s.definitions.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: notify, UpdateFunc: func(_, _ any) { notify(nil) }, DeleteFunc: notify,
-	})
-	return s, err
+	return s, nil
 }
 
 // ServeHTTP serves custom objects, and the discovery of their groups and versions, to requests that were
@@ -146,8 +109,8 @@ func New(cfg Config) (*Server, error) {
 // defines goes to Config.NotFound.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	info, ok := request.RequestInfoFrom(req.Context())
-	if !ok || info.IsResourceRequest {
-		s.objects.ServeHTTP(w, req)
+	if objects := s.objects.Load(); objects != nil && (!ok || info.IsResourceRequest) {
+		(*objects).ServeHTTP(w, req)
 		return
 	}
 	if h := s.Catalog().discoveryHandler(req.URL.Path); h != nil {
@@ -161,40 +124,91 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (s *Server) Catalog() *Catalog { return s.catalog.Load() }
 
 // Start starts the controllers, which run until ctx ends, and returns once the definitions that exist are
-// known. It is called once.
+// served. It is called once.
 func (s *Server) Start(ctx context.Context) error {
-	s.informers.StartWithContext(ctx)
-	if !cache.WaitFor(ctx, "", s.definitions.Informer().HasSyncedChecker()) {
-		return context.Cause(ctx)
+	r, err := s.build()
+	if err != nil {
+		return err
 	}
-	s.follow()
-	for _, run := range s.controllers {
+	r.informers.StartWithContext(ctx)
+	if cache.WaitFor(ctx, "", r.definitions.Informer().HasSyncedChecker()) {
+		s.objects.Store(&r.objects)
+		s.follow(r.definitions.Informer().GetStore())
+	}
+	// They are run even when ctx has ended: that is what ends their queues.
+	for _, run := range r.controllers {
 		go run(ctx)
 	}
 	go func() {
-		defer s.storages.end()
+		defer r.storages.end()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-s.changed:
-				s.follow()
+			case <-r.changed:
+				s.follow(r.definitions.Informer().GetStore())
 			}
 		}
 	}()
-	return nil
+	return context.Cause(ctx)
 }
 
 // follow makes the catalog that of the definitions as they are now.
-func (s *Server) follow() {
-	now := definitionsOf(s.definitions.Informer().GetStore().List())
+func (s *Server) follow(definitions cache.Store) {
 	previous := s.Catalog()
-	next := newCatalog(previous, now)
+	next := newCatalog(previous, definitionsOf(definitions.List()))
 	if next.equal(previous) {
 		return
 	}
 	s.catalog.Store(next)
 	s.config.OnChange(next)
+}
+
+// running is what a started server is made of.
+type running struct {
+	objects     http.Handler
+	definitions informers.CustomResourceDefinitionInformer
+	informers   externalversions.SharedInformerFactory
+	controllers []func(context.Context)
+	storages    *storages
+	changed     chan struct{}
+}
+
+// build assembles what upstream's server is made of (k8s.io/apiextensions-apiserver pkg/apiserver,
+// apiserver.go, New), but for its documents.
+func (s *Server) build() (*running, error) {
+	cfg := &s.config
+	client, err := clientset.NewForConfig(cfg.Client)
+	if err != nil {
+		return nil, fmt.Errorf("custom resources' client: %w", err)
+	}
+	r := &running{changed: make(chan struct{}, 1), storages: newStorages(cfg.RESTOptionsGetter), informers: externalversions.NewSharedInformerFactory(client, resync)}
+	r.definitions = r.informers.Apiextensions().V1().CustomResourceDefinitions()
+	establishing := establish.NewEstablishingController(r.definitions, client.ApiextensionsV1())
+	// The handlers of discovery are upstream's own types; ServeHTTP answers what would reach them. The empty
+	// OpenAPI document makes managed fields follow each definition's schema: with none they would be guessed.
+	handler, err := apiserver.NewCustomResourceDefinitionHandler(nil, nil, settled{r.definitions}, cfg.NotFound, r.storages,
+		cfg.Admission, establishing, cfg.ServiceResolver, directly, 1, cfg.Authorizer,
+		requestTimeout, minWatch, map[string]*spec.Schema{}, maxBody)
+	if err != nil {
+		return nil, fmt.Errorf("custom resources' handler: %w", err)
+	}
+	r.objects = handler
+	naming := status.NewNamingConditionController(klog.Background(), r.definitions, client.ApiextensionsV1())
+	structural := nonstructuralschema.NewConditionController(r.definitions, client.ApiextensionsV1())
+	approval := apiapproval.NewKubernetesAPIApprovalPolicyConformantConditionController(r.definitions, client.ApiextensionsV1())
+	finalizing := finalizer.NewCRDFinalizer(r.definitions, client.ApiextensionsV1(), handler)
+	r.controllers = []func(context.Context){
+		naming.RunWithContext, establishing.RunWithContext,
+		func(ctx context.Context) { structural.RunWithContext(1, ctx) },
+		func(ctx context.Context) { approval.RunWithContext(1, ctx) },
+		func(ctx context.Context) { finalizing.RunWithContext(finalizers, ctx) },
+	}
+	notify := func(any) { poke(r.changed) }
+	_, err = r.definitions.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: notify, UpdateFunc: func(_, _ any) { notify(nil) }, DeleteFunc: notify,
+	})
+	return r, err
 }
 
 func poke(c chan struct{}) {

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "k8s.io/apimachinery/pkg/runtime/serializer/json"
@@ -24,6 +23,7 @@ type decoder struct {
 	// registration has the types and defaults of apiregistration.k8s.io, whatever Options.Scheme has.
 	registration *runtime.Scheme
 	validate     func(runtime.Object) field.ErrorList
+	others       bool
 }
 
 func newDecoder(o Options) *decoder {
@@ -38,6 +38,7 @@ func newDecoder(o Options) *decoder {
 		serializer:   kjson.NewSerializerWithOptions(kjson.DefaultMetaFactory, scheme, scheme, kjson.SerializerOptions{Strict: true}),
 		registration: registration,
 		validate:     o.Validate,
+		others:       o.Others,
 	}
 }
 
@@ -98,6 +99,9 @@ func (d *decoder) document(objects []Object, doc *value, path string, implied sc
 	if isTyped || gvk.GroupKind() == (schema.GroupKind{Kind: "List"}) {
 		return d.list(objects, doc, path, item, r)
 	}
+	if d.foreign(gvk) {
+		return d.foreignObjects(objects, doc, path, gvk, r)
+	}
 	if !d.known(doc, path, gvk, r) {
 		return objects
 	}
@@ -105,10 +109,7 @@ func (d *decoder) document(objects []Object, doc *value, path string, implied sc
 	if len(r.errs) > before || doc.anyBad() {
 		return objects
 	}
-	content, _ := doc.plain().(map[string]any)
-	object := &unstructured.Unstructured{Object: content}
-	object.SetGroupVersionKind(gvk)
-	return append(objects, Object{Object: object, Source: Source{File: r.file, Line: doc.firstLine()}})
+	return append(objects, asObject(doc, gvk, r))
 }
 
 // list appends the objects in the items of a list.

@@ -54,6 +54,10 @@ type Options struct {
 	// Scheme has the Go types of the kinds that exist: a kind that is not in it is an error, as is a
 	// field that its type does not have. Default: the kinds of apiregistration.k8s.io alone.
 	Scheme *runtime.Scheme
+	// Others takes objects of kinds that Scheme does not have too, where their group is one that it does not
+	// have either: other servers may have them. Of those nothing is checked but that they have a name. Default:
+	// no, they are errors.
+	Others bool
 	// Validate is a further check of each object without errors so far. It gets a copy that the
 	// scheme has defaulted. Default: none. APIServices are always held to kube-aggregator's validation.
 	Validate func(runtime.Object) field.ErrorList
