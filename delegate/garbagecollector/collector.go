@@ -2,9 +2,12 @@ package garbagecollector
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -52,6 +55,9 @@ const (
 	shortestPause = 10 * time.Millisecond
 	longestPause  = 10 * time.Second
 )
+
+// goodWatch is how long a watch lasts that counts as one that works.
+const goodWatch = time.Second
 
 // settle is how long an object that waits for its dependents is left alone, so that dependents that were
 // made just before are seen: each resource is watched on its own.
@@ -129,12 +135,10 @@ func (c *Collector) monitor(ctx context.Context, r Resource) {
 			return
 		}
 		klog.FromContext(ctx).V(2).Info("A resource is listed again", "resource", r.GroupVersionResource.String(), "reason", err)
-		if pause *= 2; pause > longestPause {
-			pause = longestPause
+		if pause *= 2; time.Since(began) > goodWatch {
+			pause = shortestPause // it worked: what ended it is not what ended the one before
 		}
-		if time.Since(began) > longestPause {
-			pause = shortestPause
-		}
+		pause = min(pause, longestPause)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
@@ -170,18 +174,33 @@ func (c *Collector) follow(ctx context.Context, r Resource) error {
 			if !open {
 				return nil
 			}
-			m, ok := e.Object.(metav1.Object)
-			switch {
-			case e.Type == watch.Bookmark:
-			case e.Type == watch.Error || !ok:
-				return nil // too old a version, most likely: the list tells
-			case e.Type == watch.Deleted:
-				c.change(func(g *graph) []types.UID { return g.forget(m.GetUID()) })
-			default:
-				c.observe(nodeOf(r.GroupVersionResource, m))
+			if err := c.heed(r, e); err != nil {
+				return err
 			}
 		}
 	}
+}
+
+// heed lays one event over the graph. An error means that the resource has to be listed again.
+func (c *Collector) heed(r Resource, e watch.Event) error {
+	switch e.Type {
+	case watch.Bookmark:
+		return nil
+	case watch.Error:
+		return apierrors.FromObject(e.Object)
+	case watch.Added, watch.Modified, watch.Deleted:
+	}
+	// Watchers may be given one shared object in a wrapper, which is no metav1.Object itself.
+	m, err := meta.Accessor(e.Object)
+	if err != nil {
+		return fmt.Errorf("watching %s: %w", r.GroupVersionResource, err)
+	}
+	if e.Type == watch.Deleted {
+		c.change(func(g *graph) []types.UID { return g.forget(m.GetUID()) })
+		return nil
+	}
+	c.observe(nodeOf(r.GroupVersionResource, m))
+	return nil
 }
 
 // observe is change for one object; most have neither owners nor dependents and cost next to nothing.
