@@ -16,7 +16,7 @@ import (
 )
 
 // newServer returns a started server on storage of its own.
-func newServer(t *testing.T, change func(*delegate.Config)) *delegate.Server {
+func newServer(t testing.TB, change func(*delegate.Config)) *delegate.Server {
 	t.Helper()
 	backend := memory.NewBackend(memory.Options{})
 	t.Cleanup(backend.Close)
