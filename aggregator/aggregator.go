@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/component-base/tracing"
 	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/kagg-project/kagg/delegate"
@@ -43,6 +44,9 @@ type Aggregator struct {
 	storageChecks []healthz.HealthChecker
 	auth          *authentication
 	authz         *authorization
+	audit         *auditing
+	tracer        tracing.TracerProvider
+	fairness      *fairness
 	trust         *trustFiles
 	serving       *dynamiccertificates.DynamicCertKeyPairContent
 	source        atomic.Pointer[source]
@@ -89,6 +93,9 @@ func (a *Aggregator) start(ctx context.Context) error {
 	}
 	if err != nil {
 		return &InputError{err}
+	}
+	if err := a.prepareRecording(); err != nil {
+		return err
 	}
 	if err := a.prepareTrust(); err != nil {
 		return err
@@ -157,6 +164,7 @@ func (a *Aggregator) abandon(ended context.Context) {
 	if a.release != nil {
 		_ = a.release() // the start's own error is the one to tell
 	}
+	a.endRecording()
 	if a.stopped != nil {
 		return // serving has run them, and ends them with ctx
 	}
@@ -220,6 +228,7 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 		Version:              ServerVersion(),
 		ExternalAddress:      strings.TrimPrefix(a.url, "https://"),
 		EmptyNamespace:       a.emptyNamespace,
+		MinRequestTimeout:    a.config.Observability.MinRequestTimeout,
 		AuthenticationConfig: a.auth.configMap,
 	})
 	if err != nil {
@@ -228,12 +237,18 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 	if err := a.newCustomResources(); err != nil {
 		return err
 	}
+	if err := a.prepareFairness(); err != nil {
+		return err
+	}
 	a.routes = a.router(ctx)
 	if err := a.local.Start(ctx); err != nil {
 		return fmt.Errorf("local APIs: %w", err)
 	}
 	if err := a.startRBAC(ctx); err != nil {
 		return err
+	}
+	if a.fairness != nil {
+		a.running.Go(func() { a.fairness.run(ctx) })
 	}
 	client, err := dynamic.NewForConfig(a.local.ClientConfig())
 	if err != nil {
@@ -328,8 +343,9 @@ func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 	h := chain{
 		authentication: a.auth, authorizer: a.authz.forRequests(), codecs: delegate.Codecs,
 		requestInfo: newRequestInfoResolver(), stopping: ctx,
+		limits: a.config.Observability, audit: a.audit, tracer: a.tracer, fairness: a.fairness,
 	}.handler(a.routes)
-	if a.stopped, err = serve(l, h, a.serving, a.auth.clientCA, ctx.Done()); err != nil {
+	if a.stopped, err = serve(l, h, a.serving, a.auth.clientCA, a.config.Observability.HTTP2MaxStreamsPerConnection, ctx.Done()); err != nil {
 		return err
 	}
 	a.running.Go(func() { a.renew(ctx) })
@@ -356,14 +372,17 @@ func (a *Aggregator) report(subject string, err error) {
 
 func (a *Aggregator) router(ctx context.Context) *router {
 	local, headers := a.local.Handler(), a.config.RequestHeader
+	afterOwn, debugPaths := a.fairness.debug(local)
+	paths, checks := slices.Concat(a.local.ListedPaths(), debugPaths), slices.Concat(a.storageChecks, a.fairness.checks())
 	return &router{
 		snapshots: a.snapshots,
 		profile:   a.config.Profile,
 		local:     local,
 		unserved:  newUnserved(a.config.OnEvent, a.local.Kinds()),
-		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, a.local.ListedPaths(), local, a.storageChecks...),
+		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, paths, afterOwn, checks...),
 		proxy: proxy.New(proxy.Options{
 			Local:          local,
+			WrapTransport:  traceBackends(a.tracer),
 			UpstreamErrors: a.config.Profile == ProfileUpstream,
 			StripHeaders:   slices.Concat(headers.UsernameHeaders, headers.UIDHeaders, headers.GroupHeaders),
 			StripPrefixes:  headers.ExtraHeaderPrefixes,
@@ -407,6 +426,7 @@ func (a *Aggregator) WaitFor(ctx context.Context, done func(*Snapshot) bool) (*S
 func (a *Aggregator) Wait() {
 	<-a.stopped
 	a.running.Wait()
+	a.endRecording()
 	a.storage.Close()
 	// The operating system gives the folder free in any case.
 	_ = a.release()

@@ -60,6 +60,10 @@ type Config struct {
 	// AuthorizationModes decide, in this order, what a user may do; default
 	// AuthorizationAlwaysAllow alone.
 	AuthorizationModes []AuthorizationMode
+
+	// Observability says what is recorded of requests, and how many are served.
+	Observability Observability
+
 	// Storage says where the objects are kept; default: in memory.
 	Storage Storage
 

@@ -32,10 +32,11 @@ func listen(ctx context.Context, c *Config) (net.Listener, error) {
 	return l, nil
 }
 
-// serve answers on l until stop is closed; the returned channel is closed when
+// serve answers on l until stop is closed, with at most streams requests at once
+// on one connection, 0 for the library's limit; the returned channel is closed when
 // the last request has ended or shutdownTimeout has passed.
-func serve(l net.Listener, h http.Handler, cert dynamiccertificates.CertKeyContentProvider, clientCA dynamiccertificates.CAContentProvider, stop <-chan struct{}) (<-chan struct{}, error) {
-	info := genericapiserver.SecureServingInfo{Listener: l, Cert: cert, ClientCA: clientCA}
+func serve(l net.Listener, h http.Handler, cert dynamiccertificates.CertKeyContentProvider, clientCA dynamiccertificates.CAContentProvider, streams int, stop <-chan struct{}) (<-chan struct{}, error) {
+	info := genericapiserver.SecureServingInfo{Listener: l, Cert: cert, ClientCA: clientCA, HTTP2MaxStreamsPerConnection: streams}
 	stopped, _, err := info.Serve(h, shutdownTimeout, stop)
 	return stopped, err
 }

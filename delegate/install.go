@@ -174,7 +174,7 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 		EquivalentResourceRegistry: s.generic.EquivalentResourceRegistry,
 		Authorizer:                 s.config.Authorizer,
 		Admit:                      s.admission,
-		MinRequestTimeout:          minWatch,
+		MinRequestTimeout:          s.config.MinRequestTimeout,
 		MaxRequestBodyBytes:        maxBody,
 	}
 	found, _, err := v.InstallREST(s.generic.Handler.GoRestfulContainer)

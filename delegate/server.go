@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/version"
@@ -72,6 +73,10 @@ type Config struct {
 	// the namespace's conditions. It may be called several times for one namespace. Default: nothing.
 	EmptyNamespace func(ctx context.Context, namespace string) Remains
 
+	// MinRequestTimeout is the shortest time that a watch without a timeout of its own lasts; the longest is
+	// twice that. Default: 30 minutes.
+	MinRequestTimeout time.Duration
+
 	// NotFound answers the paths that the delegate does not serve: the next in the chain. Default: 404.
 	NotFound http.Handler
 }
@@ -104,6 +109,9 @@ func (c *Config) complete() error {
 	}
 	if c.Denied == nil {
 		c.Denied = func(authorizer.Attributes) {}
+	}
+	if c.MinRequestTimeout == 0 {
+		c.MinRequestTimeout = minWatch
 	}
 	if c.NotFound == nil {
 		c.NotFound = http.NotFoundHandler()

@@ -42,9 +42,13 @@ type exchange struct {
 // apimachinery's UpgradeAwareHandler would do the same around the same two; it is left out because it
 // copies the request's headers twice more and allocates a buffer for every answer.
 func (x *exchange) proxy(w http.ResponseWriter) {
+	var transport http.RoundTripper = x
+	if wrap := x.h.options.WrapTransport; wrap != nil {
+		transport = wrap(x)
+	}
 	reverse := &httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
-		Transport:      &proxyutil.Transport{Scheme: x.req.URL.Scheme, Host: x.req.URL.Host, RoundTripper: x},
+		Transport:      &proxyutil.Transport{Scheme: x.req.URL.Scheme, Host: x.req.URL.Host, RoundTripper: transport},
 		FlushInterval:  flushInterval,
 		ErrorLog:       x.h.silent,
 		BufferPool:     &x.h.buffers,

@@ -46,6 +46,9 @@ type Options struct {
 	OnBackendFailure func(t Target, err error)
 	// Local serves the requests of local APIServices, the delegation chain. Default: 404.
 	Local http.Handler
+	// WrapTransport is put around what sends a request that is no upgrade, to trace it. It sees the request
+	// with its identity headers, before a host is chosen. Default: nothing.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// StripHeaders and StripPrefixes name the headers that the front end's own authentication reads
 	// identities from, where they are not the standard X-Remote-*: backends must not see a client's.
 	// Case, and a hyphen or an underscore, make no difference.

@@ -21,6 +21,7 @@ type serveFlags struct {
 	bind      net.IP
 	anonymous bool
 	accounts  serviceAccountFlags
+	observe   observabilityFlags
 	logging   logging
 
 	authorization authorizationFlags
@@ -44,6 +45,7 @@ func (f *serveFlags) addFlags(flags *pflag.FlagSet) {
 	f.addTrustFlags(flags)
 	f.accounts.addFlags(flags, &c.ServiceAccounts)
 	f.addStorageFlags(flags)
+	f.observe.addFlags(flags, &f.config.Observability)
 }
 
 func (f *serveFlags) addTrustFlags(flags *pflag.FlagSet) {
@@ -93,6 +95,9 @@ func (f *serveFlags) complete(flags *pflag.FlagSet) (aggregator.Config, error) {
 	}
 	if c.AuthorizationModes, err = f.authorization.complete(); err != nil {
 		return c, usageError{err}
+	}
+	if err := f.observe.complete(flags, &c.Observability); err != nil {
+		return c, err
 	}
 	c.BindAddress = f.bind
 	c.SecurePortOptional = !flags.Changed("secure-port")

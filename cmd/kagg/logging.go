@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel"
 	"k8s.io/klog/v2"
 )
 
@@ -43,6 +44,8 @@ func setLog(l logging, out io.Writer, stopping func() bool) error {
 		handler = untilStopping{handler, stopping}
 	}
 	klog.SetSlogLogger(slog.New(handler))
+	// Otherwise the tracing library writes lines of its own to standard error.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { klog.ErrorS(err, "spans could not be sent") }))
 	return nil
 }
 

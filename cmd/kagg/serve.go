@@ -58,6 +58,7 @@ func markFiles(cmd *cobra.Command) {
 	markServiceAccountFiles(cmd)
 	completeAuthorizationModes(cmd)
 	markStorageFiles(cmd)
+	markObservability(cmd)
 	cobra.CheckErr(cmd.MarkFlagDirname("state-dir"))
 	profiles := []string{string(aggregator.ProfileDev), string(aggregator.ProfileUpstream)}
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profiles, cobra.ShellCompDirectiveNoFileComp)))
