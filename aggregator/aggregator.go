@@ -59,6 +59,7 @@ type Aggregator struct {
 	stopping      context.Context //nolint:containedctx // ends when the aggregator is told to stop
 	stopped       <-chan struct{}
 	running       sync.WaitGroup
+	recorded      sync.Once // records are written out
 }
 
 // Start starts an aggregator and returns when it listens and has read all

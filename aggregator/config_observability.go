@@ -42,8 +42,8 @@ type Observability struct {
 	// default DefaultRequestTimeout.
 	RequestTimeout time.Duration
 	// MinRequestTimeout is the shortest time that a watch of the local APIs lasts
-	// which names no timeout itself, in whole seconds; the longest is twice that.
-	// Default DefaultMinRequestTimeout.
+	// which names no timeout itself; the longest is twice that. Default
+	// DefaultMinRequestTimeout; negative: a watch lasts until its client leaves.
 	MinRequestTimeout time.Duration
 	// GoawayChance is the chance, at most 0.02, that an HTTP/2 client is told to
 	// connect anew after a request. Default 0: never.
@@ -63,9 +63,6 @@ func (o *Observability) Validate() error {
 	run.MaxRequestsInFlight, run.MaxMutatingRequestsInFlight = o.maxRequests(), o.maxMutatingRequests()
 	run.RequestTimeout, run.GoawayChance, run.HSTSDirectives = o.RequestTimeout, o.GoawayChance, o.StrictTransportSecurity
 	errs := run.Validate()
-	if o.MinRequestTimeout < 0 || o.MinRequestTimeout%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("--min-request-timeout %s: use a whole number of seconds that is not negative", o.MinRequestTimeout))
-	}
 	if o.HTTP2MaxStreamsPerConnection < 0 {
 		errs = append(errs, fmt.Errorf("--http2-max-streams-per-connection %d: use a number of at least 1, or 0 for the library's", o.HTTP2MaxStreamsPerConnection))
 	}

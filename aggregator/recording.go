@@ -26,7 +26,9 @@ func (a *Aggregator) prepareRecording() error {
 }
 
 // endRecording writes what is still held back, once no request runs any more.
-func (a *Aggregator) endRecording() {
+func (a *Aggregator) endRecording() { a.recorded.Do(a.flushRecords) }
+
+func (a *Aggregator) flushRecords() {
 	for _, end := range []struct {
 		subject string
 		err     error

@@ -45,6 +45,7 @@ type rig struct {
 	aggregator *aggregator.Aggregator
 	admin      *rest.Config
 	client     *http.Client
+	stop       func() // ends the aggregator and waits for the end
 
 	mu     sync.Mutex
 	events []aggregator.Event
@@ -66,10 +67,11 @@ func newRig(t *testing.T, change func(*aggregator.Config)) *rig {
 		t.Fatal(err)
 	}
 	r.aggregator = a
-	t.Cleanup(func() {
+	r.stop = func() {
 		cancel()
 		a.Wait()
-	})
+	}
+	t.Cleanup(r.stop)
 	r.connect()
 	return r
 }

@@ -74,7 +74,7 @@ type Config struct {
 	EmptyNamespace func(ctx context.Context, namespace string) Remains
 
 	// MinRequestTimeout is the shortest time that a watch without a timeout of its own lasts; the longest is
-	// twice that. Default: 30 minutes.
+	// twice that. Default: 30 minutes; negative: it lasts until its client leaves.
 	MinRequestTimeout time.Duration
 
 	// NotFound answers the paths that the delegate does not serve: the next in the chain. Default: 404.

@@ -96,7 +96,7 @@ func (f *serveFlags) complete(flags *pflag.FlagSet) (aggregator.Config, error) {
 	if c.AuthorizationModes, err = f.authorization.complete(); err != nil {
 		return c, usageError{err}
 	}
-	if err := f.observe.complete(flags, &c.Observability); err != nil {
+	if err := f.observe.complete(&c.Observability); err != nil {
 		return c, err
 	}
 	c.BindAddress = f.bind

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,21 +30,25 @@ func (f *observabilityFlags) addFlags(flags *pflag.FlagSet, o *aggregator.Observ
 	flags.IntVar(&f.inFlight, "max-requests-inflight", aggregator.DefaultMaxRequestsInFlight, "reading requests that are served at once; more get 429; 0 for no limit")
 	flags.IntVar(&f.mutating, "max-mutating-requests-inflight", aggregator.DefaultMaxMutatingRequestsInFlight, "changing requests that are served at once; more get 429; 0 for no limit")
 	flags.DurationVar(&o.RequestTimeout, "request-timeout", aggregator.DefaultRequestTimeout, "how long a request may take that is not long-running, as a watch is")
-	flags.IntVar(&f.minTimeout, "min-request-timeout", int(aggregator.DefaultMinRequestTimeout/time.Second), "the shortest time, in seconds, that a watch of the local APIs lasts which names no timeout; the longest is twice that")
+	flags.IntVar(&f.minTimeout, "min-request-timeout", int(aggregator.DefaultMinRequestTimeout/time.Second), "the shortest time, in seconds, that a watch of the local APIs lasts which names no timeout; the longest is twice that; 0 for no end")
 	flags.Float64Var(&o.GoawayChance, "goaway-chance", 0, "the chance, 0 to 0.02, that an HTTP/2 client is told to connect anew after a request")
 	flags.IntVar(&o.HTTP2MaxStreamsPerConnection, "http2-max-streams-per-connection", 0, "requests that a client may have on one connection at once; 0 for the library's 100")
 	flags.StringSliceVar(&o.StrictTransportSecurity, "strict-transport-security-directives", nil, "directives of the Strict-Transport-Security header: max-age=SECONDS, includeSubDomains, preload (default no header)")
 }
 
 // complete checks the flags and fills what they do not set themselves.
-func (f *observabilityFlags) complete(flags *pflag.FlagSet, o *aggregator.Observability) error {
-	for _, name := range []string{"request-timeout", "min-request-timeout"} {
-		if value := flags.Lookup(name).Value.String(); value == "0s" || value == "0" {
-			return usageError{fmt.Errorf("--%s %s: no request could end in time: use a longer one, or leave it out", name, value)}
-		}
+func (f *observabilityFlags) complete(o *aggregator.Observability) error {
+	switch {
+	case o.RequestTimeout == 0:
+		return usageError{errors.New("--request-timeout 0s: no request could end in time: use one like 1m, or leave it out")}
+	case f.minTimeout < 0:
+		return usageError{fmt.Errorf("--min-request-timeout %d: use a number of seconds, or 0 for watches without an end", f.minTimeout)}
 	}
 	o.MaxRequestsInFlight, o.MaxMutatingRequestsInFlight = &f.inFlight, &f.mutating
 	o.MinRequestTimeout = time.Duration(f.minTimeout) * time.Second
+	if f.minTimeout == 0 {
+		o.MinRequestTimeout = -1
+	}
 	if err := o.Validate(); err != nil {
 		return usageError{err}
 	}
