@@ -57,6 +57,16 @@ func (r *rig) send(client *http.Client, method, path, body string, header ...str
 	return r.do(client, req)
 }
 
+// anonymous is a client without credentials.
+func (r *rig) anonymous() *http.Client {
+	r.t.Helper()
+	client, err := rest.HTTPClientFor(rest.AnonymousClientConfig(r.admin))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return client
+}
+
 // event waits for the one event with the id and the stage.
 func (r *rig) event(log, id, stage string) aggregator.AuditEvent {
 	r.t.Helper()
@@ -139,12 +149,7 @@ func TestAuditRecordsWhoIsRefused(t *testing.T) {
 	t.Parallel()
 	log, change := audited(t, policy, nil)
 	r := newRig(t, change)
-	stranger := rest.AnonymousClientConfig(r.admin)
-	client, err := rest.HTTPClientFor(stranger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := r.send(client, http.MethodGet, "/api/v1/namespaces", "")
+	got := r.send(r.anonymous(), http.MethodGet, "/api/v1/namespaces", "")
 	if got.status != http.StatusUnauthorized {
 		t.Fatal(got)
 	}

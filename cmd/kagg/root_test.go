@@ -56,6 +56,12 @@ func TestExitCodes(t *testing.T) {
 		"cert":                {[]string{"cert", "-n", "ns", "api", "--state-dir", state}, exitDone, "api.ns.crt"},
 		"cert without one":    {[]string{"cert"}, exitUsage, "kagg cert --help"},
 		"cert bad name":       {[]string{"cert", "a/b", "--state-dir", state}, exitFailed, "a/b"},
+		"no audit policy":     {[]string{"serve", "--audit-policy-file", bad + ".none", "--audit-log-path", bad + ".log", "--state-dir", state}, exitUsage, "--audit-policy-file " + bad + ".none"},
+		"audit mode":          {[]string{"serve", "--audit-log-path", bad + ".log", "--audit-log-mode=later"}, exitUsage, "blocking-strict"},
+		"no tracing file":     {[]string{"serve", "--tracing-config-file", bad + ".none", "--state-dir", state}, exitUsage, "--tracing-config-file " + bad + ".none"},
+		"request timeout":     {[]string{"serve", "--request-timeout=0s"}, exitUsage, "--request-timeout"},
+		"watch timeout":       {[]string{"serve", "--min-request-timeout=-1"}, exitUsage, "--min-request-timeout -1"},
+		"no fairness":         {[]string{"serve", "--enable-priority-and-fairness", "--max-requests-inflight=0", "--max-mutating-requests-inflight=0"}, exitUsage, "set one of them"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
