@@ -34,13 +34,25 @@ func newAuditing(o *options.AuditOptions) (a *auditing, note string, err error) 
 	}
 	var c server.Config
 	if err := o.ApplyTo(&c); err != nil {
-		return nil, "", fmt.Errorf("--audit-policy-file %s, --audit-log-path %q, --audit-webhook-config-file %q: %w",
-			o.PolicyFile, o.LogOptions.Path, o.WebhookOptions.ConfigFile, err)
+		return nil, "", fmt.Errorf("%s: %w", auditFlags(o), err)
 	}
 	if c.AuditBackend == nil {
 		return nil, "the policy has nowhere to record to: name a file with --audit-log-path", nil
 	}
 	return &auditing{backend: c.AuditBackend, policy: c.AuditPolicyRuleEvaluator, ended: make(chan struct{})}, "", nil
+}
+
+// auditFlags names the files that are given: the library does not say which of
+// them an error is about.
+func auditFlags(o *options.AuditOptions) string {
+	given := "--audit-policy-file " + o.PolicyFile
+	if o.LogOptions.Path != "" {
+		given += ", --audit-log-path " + o.LogOptions.Path
+	}
+	if o.WebhookOptions.ConfigFile != "" {
+		given += ", --audit-webhook-config-file " + o.WebhookOptions.ConfigFile
+	}
+	return given
 }
 
 // sink is what the filters write to; nil for none.

@@ -148,13 +148,24 @@ func TestAuditRecordsEachKindOfRequest(t *testing.T) {
 func TestAuditRecordsWhoIsRefused(t *testing.T) {
 	t.Parallel()
 	log, change := audited(t, policy, nil)
-	r := newRig(t, change)
+	r := newRig(t, func(c *aggregator.Config) {
+		change(c)
+		c.AuthorizationModes = []aggregator.AuthorizationMode{aggregator.AuthorizationRBAC}
+	})
 	got := r.send(r.anonymous(), http.MethodGet, "/api/v1/namespaces", "")
 	if got.status != http.StatusUnauthorized {
 		t.Fatal(got)
 	}
 	e := r.event(log, got.header.Get("Audit-Id"), "ResponseStarted")
 	if e.ResponseStatus.Code != http.StatusUnauthorized || e.User.Username != "" || e.RequestURI != "/api/v1/namespaces" {
+		t.Errorf("%+v", e)
+	}
+	got = r.get("/api/v1/namespaces", "Impersonate-User", "jane")
+	if got.status != http.StatusForbidden {
+		t.Fatal(got)
+	}
+	e = r.event(log, got.header.Get("Audit-Id"), "ResponseComplete")
+	if e.ResponseStatus.Code != http.StatusForbidden || e.Annotations["authorization.k8s.io/decision"] != "forbid" || e.ImpersonatedUser == nil || e.ImpersonatedUser.Username != "jane" {
 		t.Errorf("%+v", e)
 	}
 }
