@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"github.com/kagg-project/kagg/delegate/garbagecollector"
+	"github.com/kagg-project/kagg/delegate/memory"
 )
 
 // Resources are the delegate's own resources as a garbage collector follows them, straight from the
@@ -65,5 +66,9 @@ func (s storeSource) List(ctx context.Context) ([]metav1.Object, string, error) 
 
 // Watch implements garbagecollector.Source.
 func (s storeSource) Watch(ctx context.Context, resourceVersion string) (watch.Interface, error) {
-	return s.store.Watch(ctx, &metainternalversion.ListOptions{ResourceVersion: resourceVersion})
+	w, err := s.store.Watch(ctx, &metainternalversion.ListOptions{ResourceVersion: resourceVersion})
+	if err != nil {
+		return nil, err
+	}
+	return memory.Plain(w), nil
 }

@@ -18,7 +18,7 @@ import (
 // newServer returns a started server on storage of its own.
 func newServer(t testing.TB, change func(*delegate.Config)) *delegate.Server {
 	t.Helper()
-	backend := memory.NewBackend(memory.Options{})
+	backend := memory.NewBackend(memory.Options{ShareEncoding: true}) // as kagg has it
 	t.Cleanup(backend.Close)
 	cfg := delegate.Config{
 		RESTOptionsGetter: backend.RESTOptionsGetter(delegate.StorageCodec),

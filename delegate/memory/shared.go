@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 // Object returns the object that a watch event carries: a private copy of it when encodings are
@@ -18,6 +19,14 @@ func Object(obj runtime.Object) runtime.Object {
 		return shared.GetObject()
 	}
 	return obj
+}
+
+// Plain is w with each event's object as [Object] returns it: for who reads a store without a client.
+func Plain(w watch.Interface) watch.Interface {
+	return watch.Filter(w, func(e watch.Event) (watch.Event, bool) {
+		e.Object = Object(e.Object)
+		return e, true
+	})
 }
 
 // sharedObject is the object of one event for all its watchers. It keeps each encoding that was made

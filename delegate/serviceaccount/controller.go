@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
+
+	"github.com/kagg-project/kagg/delegate/memory"
 )
 
 // Pauses between the attempts to write something.
@@ -206,7 +208,11 @@ func listerWatcher(store rest.StandardStorage, selected fields.Selector) cache.L
 			if err != nil {
 				return nil, err
 			}
-			return store.Watch(ctx, options)
+			w, err := store.Watch(ctx, options)
+			if err != nil {
+				return nil, err
+			}
+			return memory.Plain(w), nil
 		},
 	}
 }
