@@ -179,4 +179,4 @@ func revisedSchema(current, wanted *flowcontrolv1.FlowSchema) (*flowcontrolv1.Fl
 	return next, true
 }
 
-func deepCopy[T flowObject](o T) T { return o.DeepCopyObject().(T) } //nolint:errcheck // a copy has the type of its original
+func deepCopy[T flowObject](o T) T { return o.DeepCopyObject().(T) }

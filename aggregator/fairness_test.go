@@ -160,7 +160,9 @@ func TestBootstrapConfigurationOfFairness(t *testing.T) {
 	}
 	r.eventually("the status of a flow schema", func() bool {
 		var object struct {
-			Status struct{ Conditions []struct{ Type, Status string } }
+			Status struct {
+				Conditions []struct{ Type, Status string }
+			}
 		}
 		if err := json.Unmarshal([]byte(r.get(flowcontrol+"flowschemas/global-default").body), &object); err != nil {
 			t.Fatal(err)

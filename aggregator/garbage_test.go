@@ -30,7 +30,7 @@ func owned(t *testing.T, c kubernetes.Interface, name string) {
 	}
 	_, err = c.CoreV1().ConfigMaps("default").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 		Name: name, OwnerReferences: []metav1.OwnerReference{{
-			APIVersion: "apps/v1", Kind: "ReplicaSet", Name: name, UID: rs.UID, Controller: ptr.To(true), BlockOwnerDeletion: ptr.To(true),
+			APIVersion: "apps/v1", Kind: "ReplicaSet", Name: name, UID: rs.UID, Controller: new(true), BlockOwnerDeletion: new(true),
 		}},
 	}}, metav1.CreateOptions{})
 	if err != nil {

@@ -90,7 +90,7 @@ func TestPersist(t *testing.T) {
 	p.write("a.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: widgets}\n"+configMapYAML("stays", "1"))
 	p.start()
 	var want []string
-	for _, m := range strings.Fields(before) {
+	for m := range strings.FieldsSeq(before) {
 		if !strings.HasPrefix(m, "leaves=") {
 			want = append(want, m)
 		}

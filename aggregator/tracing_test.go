@@ -180,4 +180,3 @@ func TestBadTracingFilesAreInputErrors(t *testing.T) {
 		}
 	}
 }
-

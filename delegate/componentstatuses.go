@@ -24,7 +24,7 @@ var (
 )
 
 func newComponentStore() componentStore {
-	return componentStore{newTableConvertor(&row{object: &corev1.ComponentStatus{}, ageless: true, columns: []column{ //nolint:staticcheck // served as long as upstream does
+	return componentStore{newTableConvertor(&row{object: &corev1.ComponentStatus{}, ageless: true, columns: []column{
 		text("Status", func(runtime.Object) any { return "Unknown" }),
 		text("Message", func(runtime.Object) any { return "" }),
 		text("Error", func(runtime.Object) any { return "" }),
@@ -32,10 +32,10 @@ func newComponentStore() componentStore {
 }
 
 // New implements rest.Storage.
-func (componentStore) New() runtime.Object { return &corev1.ComponentStatus{} } //nolint:staticcheck // as above
+func (componentStore) New() runtime.Object { return &corev1.ComponentStatus{} }
 
 // NewList implements rest.Lister.
-func (componentStore) NewList() runtime.Object { return &corev1.ComponentStatusList{} } //nolint:staticcheck // as above
+func (componentStore) NewList() runtime.Object { return &corev1.ComponentStatusList{} }
 
 // Destroy implements rest.Storage.
 func (componentStore) Destroy() {}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -29,7 +30,7 @@ type guardedStore struct {
 	check func(ctx context.Context, obj, old runtime.Object) error
 }
 
-// Create implements rest.Creater.
+// Create implements rest.Creature.
 func (s guardedStore) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	if err := s.check(ctx, obj, nil); err != nil {
 		return nil, err
@@ -167,12 +168,7 @@ func gathers(obj runtime.Object) bool {
 
 // privileged tells whether a user may do everything whatever the rules are.
 func privileged(u user.Info) bool {
-	for _, group := range u.GetGroups() {
-		if group == user.SystemPrivilegedGroup {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(u.GetGroups(), user.SystemPrivilegedGroup)
 }
 
 // mayEscalate asks for the verb escalate on the role of the request.

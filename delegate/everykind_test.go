@@ -255,7 +255,7 @@ func (c *kindCase) patch() {
 		"merge":     {types.MergePatchType, body("merge"), metav1.PatchOptions{}},
 		"strategic": {types.StrategicMergePatchType, body("strategic"), metav1.PatchOptions{}},
 		"apply": {types.ApplyYAMLPatchType, fmt.Appendf(nil, `{"apiVersion":%q,"kind":%q,"metadata":{"name":%q,"annotations":{"by":"apply"}}}`,
-			c.kind.GroupVersion(), c.kind.Kind, c.name), metav1.PatchOptions{FieldManager: "test", Force: ptr.To(true)}},
+			c.kind.GroupVersion(), c.kind.Kind, c.name), metav1.PatchOptions{FieldManager: "test", Force: new(true)}},
 	} {
 		got, err := c.in.Patch(c.Context(), c.name, p.kind, p.data, p.opts)
 		if err != nil {

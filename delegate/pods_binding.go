@@ -3,6 +3,7 @@ package delegate
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -108,9 +109,7 @@ func merged(into, from map[string]string) map[string]string {
 	if into == nil && len(from) > 0 {
 		into = map[string]string{}
 	}
-	for k, v := range from {
-		into[k] = v
-	}
+	maps.Copy(into, from)
 	return into
 }
 
@@ -127,7 +126,7 @@ func bindingError(err error, name string) error {
 type bindingsStore struct{ bindingStore }
 
 var (
-	_ rest.Creater              = bindingsStore{}
+	_ rest.Creature             = bindingsStore{}
 	_ rest.Scoper               = bindingsStore{}
 	_ rest.SingularNameProvider = bindingsStore{}
 )

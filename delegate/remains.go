@@ -85,8 +85,7 @@ func (r *Remains) conditions() []corev1.NamespaceCondition {
 	}
 	if r.Unknown != nil {
 		message := r.Unknown.Error()
-		var groups *discovery.ErrGroupDiscoveryFailed
-		if errors.As(r.Unknown, &groups) {
+		if groups, ok := errors.AsType[*discovery.ErrGroupDiscoveryFailed](r.Unknown); ok {
 			message = fmt.Sprintf("Discovery failed for some groups, %d failing: %v", len(groups.Groups), groups)
 		}
 		fail(0, "DiscoveryFailed", message)

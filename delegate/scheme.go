@@ -98,7 +98,7 @@ func newScheme() *runtime.Scheme {
 			serviceaccount.DefaultRequest(r)
 		}
 	})
-	addInternal(s, corev1.GroupName, &corev1.Binding{}, &corev1.ComponentStatus{}, &corev1.ComponentStatusList{}) //nolint:staticcheck // served as long as upstream does
+	addInternal(s, corev1.GroupName, &corev1.Binding{}, &corev1.ComponentStatus{}, &corev1.ComponentStatusList{})
 	addInternal(s, policyv1.GroupName, &policyv1.Eviction{})
 	addInternal(s, autoscalingv1.GroupName, &autoscalingv1.Scale{})
 	addConnectOptions(s)

@@ -169,7 +169,7 @@ func validateServiceCIDR(c, old *networkingv1.ServiceCIDR) field.ErrorList {
 	for i, cidr := range c.Spec.CIDRs {
 		errs = append(errs, validation.IsValidCIDR(at.Index(i), cidr)...)
 	}
-	if old != nil && !(len(old.Spec.CIDRs) == 1 && len(c.Spec.CIDRs) == 2 && c.Spec.CIDRs[0] == old.Spec.CIDRs[0]) {
+	if old != nil && (len(old.Spec.CIDRs) != 1 || len(c.Spec.CIDRs) != 2 || c.Spec.CIDRs[0] != old.Spec.CIDRs[0]) {
 		errs = append(errs, unchanged(at, c.Spec.CIDRs, old.Spec.CIDRs)...)
 	}
 	return errs

@@ -175,8 +175,8 @@ func validateVolumes(volumes []corev1.Volume, at *field.Path) (sets.Set[string],
 
 func validateContainer(c *corev1.Container, names, volumes sets.Set[string], at *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	switch {
-	case c.Name == "":
+	switch c.Name {
+	case "":
 		errs = append(errs, field.Required(at.Child("name"), ""))
 	default:
 		for _, msg := range validation.IsDNS1123Label(c.Name) {

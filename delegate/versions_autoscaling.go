@@ -57,7 +57,7 @@ func autoscalerToV2(in *autoscalingv1.HorizontalPodAutoscaler, out *autoscalingv
 	if percent := in.Status.CurrentCPUUtilizationPercentage; percent != nil {
 		out.Status.CurrentMetrics = []autoscalingv2.MetricStatus{{
 			Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricStatus{
-				Name: corev1.ResourceCPU, Current: autoscalingv2.MetricValueStatus{AverageUtilization: ptr.To(*percent)},
+				Name: corev1.ResourceCPU, Current: autoscalingv2.MetricValueStatus{AverageUtilization: new(*percent)},
 			},
 		}}
 	}
@@ -112,14 +112,14 @@ func autoscalerFromV2(in *autoscalingv2.HorizontalPodAutoscaler, out *autoscalin
 		if m.Type != autoscalingv2.ResourceMetricSourceType || m.Resource == nil || m.Resource.Name != corev1.ResourceCPU || m.Resource.Target.AverageUtilization == nil {
 			others = append(others, metricFromV2(m))
 		} else if out.Spec.TargetCPUUtilizationPercentage == nil {
-			out.Spec.TargetCPUUtilizationPercentage = ptr.To(*m.Resource.Target.AverageUtilization)
+			out.Spec.TargetCPUUtilizationPercentage = new(*m.Resource.Target.AverageUtilization)
 		}
 	}
 	var current []autoscalingv1.MetricStatus
 	for i := range in.Status.CurrentMetrics {
 		m := &in.Status.CurrentMetrics[i]
 		if m.Type == autoscalingv2.ResourceMetricSourceType && m.Resource != nil && m.Resource.Name == corev1.ResourceCPU && m.Resource.Current.AverageUtilization != nil {
-			out.Status.CurrentCPUUtilizationPercentage = ptr.To(*m.Resource.Current.AverageUtilization)
+			out.Status.CurrentCPUUtilizationPercentage = new(*m.Resource.Current.AverageUtilization)
 		}
 		current = append(current, metricStatusFromV2(m))
 	}

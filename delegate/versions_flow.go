@@ -57,7 +57,7 @@ func priorityLevelToV1(in *flowcontrolv1beta3.PriorityLevelConfiguration, out *f
 		return err
 	}
 	if in.Spec.Limited != nil {
-		out.Spec.Limited.NominalConcurrencyShares = ptr.To(in.Spec.Limited.NominalConcurrencyShares)
+		out.Spec.Limited.NominalConcurrencyShares = new(in.Spec.Limited.NominalConcurrencyShares)
 	}
 	delete(out.Annotations, keepZeroShares)
 	if len(out.Annotations) == 0 {

@@ -58,7 +58,7 @@ func Open(folder string, o Options, tell func(message string)) (*Backend, error)
 // false where there is nothing.
 func (j *journal) load(r *restoring) (found bool, err error) {
 	name := filepath.Join(j.folder, snapshotFile)
-	content, err := os.ReadFile(name) //nolint:gosec // the state folder
+	content, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if left := journals(j.folder); len(left) > 0 {
 			return false, damaged(name, 0, fmt.Errorf("it is missing, and %s is there", left[0]))
@@ -87,7 +87,7 @@ func (j *journal) load(r *restoring) (found bool, err error) {
 // loadJournal reads the journal of the generation, and tells whether it is the last.
 func (j *journal) loadJournal(r *restoring) (last bool, err error) {
 	name := filepath.Join(j.folder, fmt.Sprintf(journalFormat, j.generation))
-	content, err := os.ReadFile(name) //nolint:gosec // the state folder
+	content, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) && j.generation == r.generation {
 		return true, j.open(j.generation) // the snapshot was all that got written
 	}

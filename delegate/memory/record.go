@@ -65,7 +65,7 @@ func appendRecord(b []byte, r record) []byte {
 	b = append(b, r.key...)
 	b = append(b, r.data...)
 	head, body := b[start:start+headSize], b[start+headSize:]
-	binary.LittleEndian.PutUint32(head, uint32(len(body))) //nolint:gosec // an object is far below 4 GiB
+	binary.LittleEndian.PutUint32(head, uint32(len(body)))
 	binary.LittleEndian.PutUint32(head[4:], crc32.Checksum(body, castagnoli))
 	binary.LittleEndian.PutUint32(head[8:], crc32.Checksum(head[:8], castagnoli))
 	return b
@@ -138,7 +138,7 @@ func parseBody(b []byte) (record, error) {
 		if n <= 0 || size > uint64(len(b)-n) {
 			return record{}, errBody
 		}
-		*field, b = string(b[n:n+int(size)]), b[n+int(size):] //nolint:gosec // not above len(b)
+		*field, b = string(b[n:n+int(size)]), b[n+int(size):]
 	}
 	r.data = b
 	return r, nil

@@ -107,7 +107,7 @@ func ignoreClosed(err error) error {
 
 // syncFolder puts the names in a folder on the disk.
 func syncFolder(folder string) error {
-	d, err := os.Open(folder) //nolint:gosec // the state folder
+	d, err := os.Open(folder)
 	if err != nil {
 		return err
 	}
