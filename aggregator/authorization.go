@@ -56,9 +56,7 @@ type authorization struct {
 	authorizer.RuleResolver
 
 	// rbac is nil where RBAC is not asked for.
-	rbac *rbac.Authorizer
-	// stopped is closed when nothing follows the objects of RBAC any more.
-	stopped <-chan struct{}
+	rbac    *rbac.Authorizer
 	denials *denials
 }
 

@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/utils/ptr"
 )
 
 // owned makes a ReplicaSet, and a ConfigMap that it owns.
@@ -50,6 +49,7 @@ func TestCascade(t *testing.T) {
 		metav1.DeletePropagationBackground: false, metav1.DeletePropagationForeground: false, metav1.DeletePropagationOrphan: true,
 	} {
 		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
 			name := map[metav1.DeletionPropagation]string{
 				metav1.DeletePropagationBackground: "back", metav1.DeletePropagationForeground: "fore", metav1.DeletePropagationOrphan: "orphan",
 			}[policy]

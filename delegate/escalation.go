@@ -30,7 +30,7 @@ type guardedStore struct {
 	check func(ctx context.Context, obj, old runtime.Object) error
 }
 
-// Create implements rest.Creature.
+// Create implements the creation of rest.StandardStorage.
 func (s guardedStore) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	if err := s.check(ctx, obj, nil); err != nil {
 		return nil, err
@@ -204,10 +204,10 @@ func (e escalation) may(ctx context.Context, a authorizer.AttributesRecord) bool
 func (e escalation) index(ctx context.Context) (*rbac.Index, error) {
 	var o rbac.Objects
 	for resource, add := range map[string]func(runtime.Object){
-		"roles":               func(l runtime.Object) { o.Roles = pointers(l.(*rbacv1.RoleList).Items) },                             //nolint:errcheck,forcetypeassert // the store's own type
-		"clusterroles":        func(l runtime.Object) { o.ClusterRoles = pointers(l.(*rbacv1.ClusterRoleList).Items) },               //nolint:errcheck,forcetypeassert // see above
-		"rolebindings":        func(l runtime.Object) { o.RoleBindings = pointers(l.(*rbacv1.RoleBindingList).Items) },               //nolint:errcheck,forcetypeassert // see above
-		"clusterrolebindings": func(l runtime.Object) { o.ClusterRoleBindings = pointers(l.(*rbacv1.ClusterRoleBindingList).Items) }, //nolint:errcheck,forcetypeassert // see above
+		"roles":               func(l runtime.Object) { o.Roles = pointers(l.(*rbacv1.RoleList).Items) },
+		"clusterroles":        func(l runtime.Object) { o.ClusterRoles = pointers(l.(*rbacv1.ClusterRoleList).Items) },
+		"rolebindings":        func(l runtime.Object) { o.RoleBindings = pointers(l.(*rbacv1.RoleBindingList).Items) },
+		"clusterrolebindings": func(l runtime.Object) { o.ClusterRoleBindings = pointers(l.(*rbacv1.ClusterRoleBindingList).Items) },
 	} {
 		list, err := e.store(resource).List(request.WithNamespace(ctx, metav1.NamespaceAll), &metainternalversion.ListOptions{})
 		if err != nil {

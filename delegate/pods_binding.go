@@ -126,7 +126,7 @@ func bindingError(err error, name string) error {
 type bindingsStore struct{ bindingStore }
 
 var (
-	_ rest.Creature             = bindingsStore{}
+	_ rest.Creater              = bindingsStore{} //nolint:misspell // upstream's name
 	_ rest.Scoper               = bindingsStore{}
 	_ rest.SingularNameProvider = bindingsStore{}
 )

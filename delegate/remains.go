@@ -102,7 +102,7 @@ func (r *Remains) conditions() []corev1.NamespaceCondition {
 		fail(2, "ContentDeletionFailed", fmt.Sprintf("Failed to delete all resource types, %d remaining: %v", n, strings.Join(messages, ", ")))
 	}
 	if len(r.Objects) > 0 {
-		var left []string
+		left := make([]string, 0, len(r.Objects))
 		for gvr, n := range r.Objects {
 			left = append(left, fmt.Sprintf("%s.%s has %d resource instances", gvr.Resource, gvr.Group, n))
 		}
@@ -110,7 +110,7 @@ func (r *Remains) conditions() []corev1.NamespaceCondition {
 		fail(3, "SomeResourcesRemain", "Some resources are remaining: "+strings.Join(left, ", "))
 	}
 	if len(r.Finalizers) > 0 {
-		var left []string
+		left := make([]string, 0, len(r.Finalizers))
 		for _, f := range slices.Sorted(maps.Keys(r.Finalizers)) {
 			left = append(left, fmt.Sprintf("%s in %d resource instances", f, r.Finalizers[f]))
 		}

@@ -1,7 +1,6 @@
 package delegate_test
 
 import (
-	"encoding/json"
 	"net/netip"
 	"slices"
 	"testing"
@@ -85,8 +84,7 @@ func TestServicesKeepTheirAddresses(t *testing.T) {
 			t.Fatalf("%s: %v", step.patch, err)
 		}
 		if (s.Spec.ClusterIP != "") != step.wantIP || (s.Spec.Ports[0].NodePort != 0) != step.wantNodePort {
-			spec, _ := json.Marshal(s.Spec)
-			t.Errorf("%s: %s", step.patch, spec)
+			t.Errorf("%s: %+v", step.patch, s.Spec)
 		}
 	}
 }

@@ -129,8 +129,9 @@ func validateIngressClass(c, old *networkingv1.IngressClass) field.ErrorList {
 }
 
 func nameIsIP(name string, _ bool) []string {
-	var out []string
-	for _, err := range validation.IsValidIP(&field.Path{}, name) {
+	problems := validation.IsValidIP(&field.Path{}, name)
+	out := make([]string, 0, len(problems))
+	for _, err := range problems {
 		out = append(out, err.Detail)
 	}
 	return out

@@ -35,8 +35,9 @@ func validateResources(r *corev1.ResourceRequirements, at *field.Path) field.Err
 }
 
 func validateResourceName(name corev1.ResourceName, at *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for _, msg := range validation.IsQualifiedName(string(name)) {
+	problems := validation.IsQualifiedName(string(name))
+	errs := make(field.ErrorList, 0, len(problems))
+	for _, msg := range problems {
 		errs = append(errs, field.Invalid(at, name, msg))
 	}
 	if len(errs) > 0 || strings.Contains(string(name), "/") {

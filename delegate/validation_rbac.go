@@ -35,7 +35,7 @@ func validateClusterRole(r, _ *rbacv1.ClusterRole) field.ErrorList {
 }
 
 func validatePolicyRules(rules []rbacv1.PolicyRule, namespaced bool) field.ErrorList {
-	var errs field.ErrorList
+	errs := make(field.ErrorList, 0, len(rules))
 	for i := range rules {
 		errs = append(errs, validatePolicyRule(&rules[i], namespaced, field.NewPath("rules").Index(i))...)
 	}

@@ -9,7 +9,6 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 )
 
 // What autoscaling/v1 has no field for is carried by these annotations of its objects.
@@ -115,7 +114,7 @@ func autoscalerFromV2(in *autoscalingv2.HorizontalPodAutoscaler, out *autoscalin
 			out.Spec.TargetCPUUtilizationPercentage = new(*m.Resource.Target.AverageUtilization)
 		}
 	}
-	var current []autoscalingv1.MetricStatus
+	current := make([]autoscalingv1.MetricStatus, 0, len(in.Status.CurrentMetrics))
 	for i := range in.Status.CurrentMetrics {
 		m := &in.Status.CurrentMetrics[i]
 		if m.Type == autoscalingv2.ResourceMetricSourceType && m.Resource != nil && m.Resource.Name == corev1.ResourceCPU && m.Resource.Current.AverageUtilization != nil {

@@ -133,7 +133,7 @@ func legacyResources(crd *apiextensionsv1.CustomResourceDefinition, v *apiextens
 	if stored, err := apihelpers.GetCRDStorageVersion(crd); err == nil {
 		main.StorageVersionHash = discovery.StorageVersionHash(crd.Spec.Group, stored, r.ResponseKind.Kind)
 	}
-	out := []metav1.APIResource{main}
+	out := append(make([]metav1.APIResource, 0, 1+len(r.Subresources)), main)
 	for _, sub := range r.Subresources {
 		s := metav1.APIResource{Name: r.Resource + "/" + sub.Subresource, Namespaced: namespaced, Kind: sub.ResponseKind.Kind, Verbs: sub.Verbs}
 		if sub.ResponseKind.Group != crd.Spec.Group {

@@ -30,7 +30,7 @@ func (c *Collector) process(ctx context.Context, uid types.UID) error {
 
 // orphan takes an object out of its dependents' ownerReferences, and lets it go.
 func (c *Collector) orphan(ctx context.Context, v view) error {
-	var errs []error
+	errs := make([]error, 0, len(v.dependents))
 	for i := range v.dependents {
 		errs = append(errs, c.disown(ctx, v.dependents[i].identity, []types.UID{v.uid}))
 	}

@@ -67,7 +67,8 @@ func (s image) encode(generation uint64, write func([]byte) error) error {
 
 // records calls add for each record of a snapshot but the last.
 func (s image) records(generation uint64, add func(record) error) error {
-	head := []record{{kind: recordGeneration, first: generation}, {kind: recordState, first: s.revision, second: s.compacted}}
+	head := append(make([]record, 0, 2+len(s.gaps)),
+		record{kind: recordGeneration, first: generation}, record{kind: recordState, first: s.revision, second: s.compacted})
 	for _, g := range s.gaps {
 		head = append(head, record{kind: recordGap, first: g.from, second: g.to})
 	}
