@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiserver/pkg/apis/audit"
@@ -152,5 +153,20 @@ func TestDeniedRequestIsRecorded(t *testing.T) {
 	}
 	if e.AuditID != w.Header().Get("Audit-Id") {
 		t.Errorf("the event has the id %q, the answer %q", e.AuditID, w.Header().Get("Audit-Id"))
+	}
+}
+
+// What does not end in time is answered for, also where nothing tells it to end.
+func TestRequestTimeout(t *testing.T) {
+	t.Parallel()
+	c := plainChain(t)
+	c.limits.RequestTimeout = 100 * time.Millisecond
+	leave := make(chan struct{})
+	defer close(leave)
+	w := httptest.NewRecorder()
+	c.handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-leave })).
+		ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/pods", http.NoBody))
+	if w.Code != http.StatusGatewayTimeout {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

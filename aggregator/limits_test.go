@@ -10,15 +10,6 @@ import (
 	"github.com/kagg-project/kagg/aggregator"
 )
 
-func TestRequestTimeout(t *testing.T) {
-	t.Parallel()
-	r, _ := scripted(t, func(c *aggregator.Config) { c.Observability.RequestTimeout = 500 * time.Millisecond },
-		func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
-	if got := r.get(widgetPath); got.status != http.StatusGatewayTimeout {
-		t.Errorf("a request without an end: %v", got)
-	}
-}
-
 // A watch that names no timeout lasts between once and twice the shortest time.
 func TestMinRequestTimeout(t *testing.T) {
 	t.Parallel()
