@@ -23,7 +23,7 @@ test-race: ## Run this module's tests with the race detector
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
 
 # Not cached: the go command does not know that the tests build and run cmd/kagg.
-conformance: ## Run the real sample-apiserver, etcd and kubectl against kagg
+conformance: ## Run the real sample-apiserver, etcd, kubectl and Helm against kagg
 	cd conformance && $(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
 
 bench: ## Run the benchmarks
@@ -52,6 +52,7 @@ verify-format:
 verify-modules:
 	$(GO) mod tidy -diff
 	cd conformance && $(GO) mod tidy -diff
+	cd conformance/helm && $(GO) mod tidy -diff
 
 generate: ## Generate the OpenAPI definitions again
 	$(GO) generate ./...

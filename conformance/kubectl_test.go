@@ -19,6 +19,12 @@ func TestKubectlTranscripts(t *testing.T) {
 	runTranscripts(t, "testdata/kubectl/*.txt", harness.StartKagg(t))
 }
 
+// TestKubectlTranscriptsRBAC is TestKubectlTranscripts for a kagg that authorizes.
+func TestKubectlTranscriptsRBAC(t *testing.T) {
+	t.Parallel()
+	runTranscripts(t, "testdata/kubectl-rbac/*.txt", harness.StartKagg(t, "--authorization-mode=RBAC"))
+}
+
 func runTranscripts(t *testing.T, pattern string, kagg *harness.Kagg) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)

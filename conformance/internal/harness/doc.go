@@ -6,7 +6,7 @@
 // sample-apiserver are the unmodified upstream commands, linked into the test
 // binary, which runs itself again in their role: so they are processes of their
 // own, with their own flags, environment and signals, and nothing has to be
-// installed. etcd runs in the test process.
+// installed. etcd runs in the test process; helm is built from a module of its own.
 //
 // Everything waits by events or by polling with a bound; a failure says what was
 // waited for and what the programs printed. Everything that is started is stopped

@@ -21,16 +21,19 @@ import (
 // Transcript is what a person types at a terminal and what is printed: a file of
 // steps. A line that begins with "$ " is a command for sh; the here-documents that
 // it opens follow it. The lines after that are what it prints, stdout and stderr
-// together, and "[exit code N]" if it fails. A line that begins with "# " is prose, and so is nothing else; a blank line stands before it.
+// together, and "[exit code N]" if it fails. A line that begins with "# " is prose;
+// a blank line stands before it.
 //
-// What differs from run to run has a name in the file: <age>, <time>, <uid>,
-// <hash>, <version> (a resource version), <server>, <address>, <ip>; spaces at the end of a
+// What differs from run to run has a name in the file: <age>, <time>, <uid>, <hash>,
+// <version> (a resource version), <server>, <address>, <ip>. Spaces at the end of a
 // line are left out.
 type Transcript struct {
 	// Kubeconfig is what kubectl uses, with the context's namespace set to Namespace.
 	Kubeconfig string
 	// Namespace is made before the first step. It is not deleted.
 	Namespace string
+	// Path are folders with other programs than kubectl.
+	Path []string
 	// Env is added to the environment, as NAME=VALUE.
 	Env []string
 	// Update writes what was printed into the file instead of comparing it.
@@ -62,7 +65,11 @@ func (tr Transcript) Run(t *testing.T, path string) {
 	dir := t.TempDir()
 	var updated strings.Builder
 	for i, s := range steps {
+		start := time.Now()
 		got := runStep(t, dir, env, strings.Join(s.command, "\n"))
+		if took := time.Since(start); took > slowStep {
+			t.Logf("%s: $ %s took %s", path, s.command[0], took.Round(time.Millisecond))
+		}
 		if got != s.printed && !tr.Update {
 			t.Errorf("%s: $ %s\nprinted\n%s\nwanted\n%s", path, strings.Join(s.command, "\n"), got, s.printed)
 		}
@@ -101,7 +108,7 @@ func (tr Transcript) environment(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	env := append(os.Environ(), roleVariable+"="+roleKubectl,
-		"PATH="+home+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"PATH="+strings.Join(slices.Concat([]string{home}, tr.Path, []string{os.Getenv("PATH")}), string(os.PathListSeparator)),
 		"HOME="+home, "KUBECONFIG="+kubeconfig, "KUBECACHEDIR="+filepath.Join(home, "cache"), "LC_ALL=C", "TZ=UTC")
 	env = append(env, tr.Env...)
 	if tr.Namespace != "" && tr.Namespace != "default" {
@@ -113,6 +120,9 @@ func (tr Transcript) environment(t *testing.T) []string {
 
 // stepTimeout is how long one step may take on a machine that is busy with other tests.
 const stepTimeout = 2 * time.Minute
+
+// slowStep is how long a step takes that is worth a line of the log.
+const slowStep = 5 * time.Second
 
 // runStep returns what the command printed, in the words of a transcript.
 func runStep(t *testing.T, dir string, env []string, command string) string {
@@ -148,6 +158,7 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[ ]\+0000 UTC)`), "<time>"},
 	{regexp.MustCompile(`[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000`), "<time>"},
+	{regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}`), "<time>"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<uid>"},
 	{regexp.MustCompile(`(resourceVersion"?: ?)"\d+"`), "$1<version>"},
 	{regexp.MustCompile(`(Resource Version: +)\d+`), "$1<version>"},
@@ -185,8 +196,8 @@ func parseTranscript(text string) (steps []step, tail []string, err error) {
 		command, ok := strings.CutPrefix(lines[i], "$ ")
 		switch {
 		case ok:
-			s := step{prose: slices.DeleteFunc(prose, func(line string) bool { return line == "" }), command: []string{command}}
-			prose = nil
+			s := step{prose: slices.DeleteFunc(slices.Clone(prose), func(line string) bool { return line == "" }), command: []string{command}}
+			prose = prose[:0]
 			for _, end := range hereDocuments(command) {
 				for i++; ; i++ {
 					if i >= len(lines) {
@@ -217,8 +228,9 @@ func parseTranscript(text string) (steps []step, tail []string, err error) {
 var hereDocument = regexp.MustCompile(`<<'?([A-Z]+)'?`)
 
 func hereDocuments(command string) []string {
-	var ends []string
-	for _, match := range hereDocument.FindAllStringSubmatch(command, -1) {
+	matches := hereDocument.FindAllStringSubmatch(command, -1)
+	ends := make([]string, 0, len(matches))
+	for _, match := range matches {
 		ends = append(ends, match[1])
 	}
 	return ends
