@@ -70,6 +70,8 @@ func nameFor(k delegate.Kind) string {
 		return "10.1.2.3"
 	case "apiservices":
 		return "v1.g.example.com"
+	case "customresourcedefinitions":
+		return "things.every.example.com"
 	default:
 		return "every-" + strings.ToLower(k.Version)
 	}
@@ -272,6 +274,12 @@ func (c *kindCase) remove() {
 		c.Errorf("a deletion with another UID got %v", err)
 	}
 	c.must(c.in.Delete(c.Context(), c.name, metav1.DeleteOptions{PropagationPolicy: &background}))
+	if c.kind.Resource != "customresourcedefinitions" {
+		return
+	}
+	// The controller that cleans up after a definition is not part of the local APIs.
+	_, err := c.in.Patch(c.Context(), c.name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	c.must(err)
 }
 
 func (c *kindCase) deleteCollection() {

@@ -55,6 +55,7 @@ var samples = map[string]string{
 	"validatingadmissionpolicies.admissionregistration.k8s.io":       `spec: {matchConstraints: {resourceRules: [{apiGroups: ["*"], apiVersions: ["*"], resources: ["*"], operations: [CREATE]}]}, validations: [{expression: "true"}]}`,
 	"validatingadmissionpolicybindings.admissionregistration.k8s.io": `spec: {policyName: p, validationActions: [Deny]}`,
 	"validatingwebhookconfigurations.admissionregistration.k8s.io":   `webhooks: [{name: a.b.c, clientConfig: {url: "https://x"}, sideEffects: None, admissionReviewVersions: [v1]}]`,
+	"customresourcedefinitions.apiextensions.k8s.io":                 `spec: {group: every.example.com, scope: Namespaced, names: {plural: things, kind: Thing}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}`,
 	"apiservices.apiregistration.k8s.io":                             `spec: {group: g.example.com, version: v1, groupPriorityMinimum: 100, versionPriority: 1, insecureSkipTLSVerify: true, service: {namespace: ns, name: s}}`,
 	"priorityclasses.scheduling.k8s.io":                              `value: 1`,
 	"leases.coordination.k8s.io":                                     `spec: {holderIdentity: h}`,
