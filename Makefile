@@ -1,10 +1,13 @@
 # Every tool comes with Go itself; nothing else has to be installed.
 
 GO        ?= go
-LINT      := $(GO) tool -modfile=internal/tools/go.mod golangci-lint
+LINT      := $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod golangci-lint
 TEST_FLAGS ?=
 # A race test of one package on two cores takes minutes, not seconds.
 TIMEOUT   ?= 20m
+
+# Every module of this repository but that of the tools.
+MODULES   := $(filter-out internal/tools,$(patsubst %/,%,$(dir $(shell git ls-files '*go.mod'))))
 
 .PHONY: help build demo test test-race conformance bench lint verify generate clean
 
@@ -24,23 +27,17 @@ test-race: ## Run this module's tests with the race detector
 
 # Not cached: the go command does not know that the tests build and run cmd/kagg.
 conformance: ## Run the real sample-apiserver, etcd, kubectl and Helm against kagg
-	cd conformance && $(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
+	@$(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...,$(filter conformance%,$(MODULES)))
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-lint: lint-kagg lint-conformance ## Run golangci-lint over all modules
-
-.PHONY: lint-kagg lint-conformance
-lint-kagg:
-	$(LINT) run ./...
-
-lint-conformance:
-	cd conformance && $(GO) tool -modfile=../internal/tools/go.mod golangci-lint run --config ../.golangci.yaml ./...
+lint: ## Run golangci-lint over all modules
+	@$(call each-module,lint,$(LINT) run --config $(CURDIR)/.golangci.yaml ./...,$(MODULES))
 
 verify: ## Check formatting, modules and lint; report every failure
 	@failed=; \
-	for check in verify-format verify-modules lint-kagg lint-conformance; do \
+	for check in verify-format verify-modules lint; do \
 		echo "== $$check"; $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; \
 	done; \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
@@ -50,9 +47,17 @@ verify-format:
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not formatted (run gofmt -w):"; echo "$$files"; exit 1; }
 
 verify-modules:
-	$(GO) mod tidy -diff
-	cd conformance && $(GO) mod tidy -diff
-	cd conformance/helm && $(GO) mod tidy -diff
+	@$(call each-module,tidy,$(GO) mod tidy -diff,$(MODULES))
+
+# each-module does what its first argument says, by the command that is its second, in
+# each of the folders that are its third, and fails after all when it failed in one.
+define each-module
+failed=; \
+for module in $(3); do \
+	echo "-- $(1) $$module"; (cd $$module && $(2)) || failed="$$failed $$module"; \
+done; \
+test -z "$$failed" || { echo "$(1) failed in:$$failed"; exit 1; }
+endef
 
 generate: ## Generate the OpenAPI definitions again
 	$(GO) generate ./...

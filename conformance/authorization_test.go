@@ -32,7 +32,7 @@ func commandsOf(t *testing.T, k *harness.Kagg, username string) [][]string {
 // shellSplit returns the arguments of a kubectl command line, as a shell passes them on.
 func shellSplit(t *testing.T, line string) []string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\0' `+strings.TrimSpace(line)).Output() //nolint:gosec // A shell must read it as the reader's would.
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\0' `+strings.TrimSpace(line)).Output()
 	if err != nil {
 		t.Fatalf("a shell cannot read %q: %v", line, err)
 	}

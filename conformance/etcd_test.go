@@ -25,6 +25,8 @@ data: {from: first}
 
 // TestSharedEtcd runs two kagg with state folders, and so certificate authorities, of their own on one
 // etcd: each serves what was written through the other, and one custom apiserver believes both.
+//
+//nolint:paralleltest // The steps have an order.
 func TestSharedEtcd(t *testing.T) {
 	t.Parallel()
 	etcd := harness.StartEtcd(t)
@@ -65,7 +67,7 @@ func wantCertificate(t *testing.T, data string, kagg *harness.Kagg, name string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(string(content)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(string(content)), "\n") {
 		if !strings.Contains(data, line) {
 			t.Fatalf("the %s of %s is not in %s", name, kagg.StateDir, data)
 		}

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/google/go-cmp v0.7.0
+	github.com/kagg-project/kagg/conformance/releases/informers v0.0.0
 	go.etcd.io/etcd/server/v3 v3.7.0
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
@@ -148,3 +149,5 @@ require (
 )
 
 replace github.com/kagg-project/kagg => ../
+
+replace github.com/kagg-project/kagg/conformance/releases/informers => ./releases/informers

@@ -33,6 +33,9 @@ type Kagg struct {
 	Kubeconfig string
 	// APIServerKubeconfig is the kubeconfig for custom apiservers.
 	APIServerKubeconfig string
+
+	args  []string
+	owner testing.TB // whose cleanup stops it, also after a restart in a subtest
 }
 
 // StartKagg runs kagg serve with a state folder of its own on a free port and with
@@ -55,10 +58,17 @@ func startKagg(t testing.TB, command string, args ...string) *Kagg {
 		StateDir:            dir,
 		Kubeconfig:          filepath.Join(dir, "kubeconfig"),
 		APIServerKubeconfig: filepath.Join(dir, "apiserver.kubeconfig"),
+		owner:               t,
 	}
-	args = append([]string{command, "--secure-port=0", "--state-dir=" + dir}, args...)
+	k.args = append([]string{command, "--secure-port=0", "--state-dir=" + dir}, args...)
+	k.start(t)
+	return k
+}
+
+func (k *Kagg) start(t testing.TB) {
+	t.Helper()
 	// Stopped by the cleanup of startProcess, after the test's context has ended.
-	k.Process = startProcess(t, "kagg", exec.Command(os.Getenv(binaryVariable), args...)) //nolint:noctx,gosec // The binary under test.
+	k.Process = startProcess(k.owner, "kagg", exec.Command(os.Getenv(binaryVariable), k.args...)) //nolint:noctx,gosec // The binary under test.
 	took := Eventually(t, startTimeout, "kagg answers", func(ctx context.Context) error {
 		select {
 		case <-k.Done():
@@ -72,7 +82,6 @@ func startKagg(t testing.TB, command string, args ...string) *Kagg {
 		return client.check(ctx, "/livez")
 	})
 	t.Logf("kagg answers after %s", took.Round(time.Millisecond))
-	return k
 }
 
 // Cert mints a serving certificate with kagg cert and returns the files of the
@@ -97,6 +106,14 @@ func (k *Kagg) Client(t testing.TB) *Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.http.CloseIdleConnections)
+	return client
+}
+
+// Anonymous returns an HTTP client that trusts kagg and has no certificate.
+func (k *Kagg) Anonymous(t testing.TB) *Client {
+	t.Helper()
+	client := directClient(t, k.Kubeconfig, "")
+	client.URL = k.Client(t).URL
 	return client
 }
 

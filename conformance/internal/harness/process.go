@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,8 +32,18 @@ type Process struct {
 // if the test failed.
 func startProcess(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	t.Helper()
+	return startProcessTo(t, name, cmd, nil)
+}
+
+// startProcessTo is startProcess with what cmd prints to stdout written elsewhere;
+// that is closed when cmd ends.
+func startProcessTo(t testing.TB, name string, cmd *exec.Cmd, stdout io.WriteCloser) *Process {
+	t.Helper()
 	p := &Process{Name: name, cmd: cmd, output: newOutput(), done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.output, p.output
+	if stdout != nil {
+		cmd.Stdout = stdout
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("cannot start %s: %v", name, err)
 	}
@@ -40,6 +51,10 @@ func startProcess(t testing.TB, name string, cmd *exec.Cmd) *Process {
 		defer close(p.done)
 		p.err = cmd.Wait()
 		p.output.close()
+		if stdout != nil {
+			// A pipe's end, which cannot fail.
+			_ = stdout.Close()
+		}
 	}()
 	t.Cleanup(func() {
 		p.Stop(t)

@@ -3,7 +3,6 @@ package harness
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -12,6 +11,8 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	"k8s.io/sample-apiserver/pkg/cmd/server"
+
+	"github.com/kagg-project/kagg/conformance/releases/informers"
 )
 
 const (
@@ -23,6 +24,7 @@ const (
 
 	roleKubectl         = "kubectl"
 	roleSampleAPIServer = "sample-apiserver"
+	roleInformers       = "informers"
 )
 
 // Main is the body of TestMain: in a role it runs that role; otherwise it builds
@@ -32,20 +34,19 @@ func Main(m *testing.M, packageDir string) int {
 	if role := os.Getenv(roleVariable); role != "" {
 		return runRole(role)
 	}
-	if os.Getenv(binaryVariable) != "" {
-		return m.Run()
-	}
 	dir, err := os.MkdirTemp("", "kagg-conformance-")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "cannot make a folder to build kagg in:", err)
+		fmt.Fprintln(os.Stderr, "cannot make a folder to build programs in:", err)
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	builds.dir = dir
+	if os.Getenv(binaryVariable) != "" {
+		return m.Run()
+	}
 	binary := filepath.Join(dir, "kagg")
-	build := exec.Command("go", "build", "-o", binary, ".") //nolint:noctx,gosec // There is no test yet whose context could end; the folder is temporary.
-	build.Dir = packageDir
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "cannot build kagg in %s: %v\n%s", packageDir, err, out)
+	if err := build(packageDir, binary); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	if err := os.Setenv(binaryVariable, binary); err != nil {
@@ -69,6 +70,12 @@ func runRole(role string) int {
 	case roleSampleAPIServer:
 		options := server.NewWardleServerOptions(os.Stdout, os.Stderr)
 		return cli.Run(server.NewCommandStartWardleServer(genericapiserver.SetupSignalContext(), options, false))
+	case roleInformers:
+		if err := informers.Run(genericapiserver.SetupSignalContext(), os.Args[1:], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "informers:", err)
+			return 1
+		}
+		return 0
 	default:
 		fmt.Fprintf(os.Stderr, "%s=%q is no role: unset it to run the tests\n", roleVariable, role)
 		return 2

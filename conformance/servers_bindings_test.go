@@ -1,0 +1,81 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kagg-project/kagg/conformance/internal/harness"
+)
+
+// userBinding takes the readers' rights away and gives them back.
+func (s *serverUnderTest) userBinding(t *testing.T) {
+	ann := []string{"Authorization", "Bearer ann-token"}
+	binding := s.kubectl.Command("get", "clusterrolebinding", "reader", "-o", "yaml").Out(t)
+	s.kubectl.Command("delete", "clusterrolebinding", "reader").Out(t)
+	for _, client := range []*harness.Client{s.through, s.server.Client} {
+		s.awaitCode(t, client, http.StatusForbidden, ann...)
+	}
+	s.kubectl.Command("create", "-f", "-").WithInput(binding).Out(t)
+	for _, client := range []*harness.Client{s.through, s.server.Client} {
+		s.awaitCode(t, client, http.StatusOK, ann...)
+	}
+}
+
+// serverBinding takes the server's right to ask kagg away: it can decide nothing any
+// more. What kagg's log says then mends it.
+func (s *serverUnderTest) serverBinding(t *testing.T) {
+	ann := []string{"Authorization", "Bearer ann-token"}
+	s.kubectl.Command("delete", "clusterrolebinding", "wardle:auth-delegator").Out(t)
+	s.awaitCode(t, s.through, http.StatusInternalServerError, ann...)
+	// Straight it does not even learn who asks, if it has not asked before.
+	token := strings.TrimSpace(s.kubectl.Command("create", "token", "reader").Out(t))
+	s.awaitCode(t, s.server.Client, http.StatusUnauthorized, "Authorization", "Bearer "+token)
+	s.follow(t, "kubectl create clusterrolebinding system:kagg:apiserver-system:auth-delegator")
+	for _, client := range []*harness.Client{s.through, s.server.Client} {
+		s.awaitCode(t, client, http.StatusOK, ann...)
+	}
+}
+
+// startBinding takes the server's right to read whom to believe away: it does not
+// start any more. What kagg's log says then mends it.
+func (s *serverUnderTest) startBinding(t *testing.T) {
+	s.kubectl.Command("delete", "rolebinding", "-n", "kube-system", "wardle:authentication-reader").Out(t)
+	start := func() *harness.APIServer {
+		return s.program.Start(t, s.kagg, "wardle", "api", harness.FreePort(t), "testdata/servers/audit.yaml")
+	}
+	refused := start()
+	select {
+	case <-refused.Done():
+	case <-time.After(time.Minute):
+		t.Fatal("the server runs without the right to read the ConfigMap")
+	}
+	wantMatch(t, refused.Output().String(), `configmaps \\?"extension-apiserver-authentication\\?" is forbidden: User \\?"system:kagg:apiserver\\?" cannot get`)
+	s.follow(t, "kubectl create rolebinding system:kagg:apiserver-extension-apiserver-authentication-reader")
+	start().AwaitReady(t)
+}
+
+// follow runs the command that kagg's log says, which begins with beginning.
+func (s *serverUnderTest) follow(t *testing.T, beginning string) {
+	t.Helper()
+	s.kagg.Output().AwaitText(t, 10*time.Second, beginning)
+	command := strings.Fields(s.kagg.Output().Lines(beginning)[0])
+	s.kubectl.Command(command[1:]...).Out(t)
+}
+
+// awaitCode repeats a request, each time to another namespace, until it is answered
+// with code.
+func (s *serverUnderTest) awaitCode(t *testing.T, client *harness.Client, code int, headers ...string) {
+	t.Helper()
+	harness.Eventually(t, 30*time.Second, fmt.Sprintf("%s answers %d", client.URL, code), func(ctx context.Context) error {
+		path := s.path()
+		got, body, err := client.Get(ctx, path, headers...)
+		if err == nil && got != code {
+			err = fmt.Errorf("GET %s: %d %s", path, got, body)
+		}
+		return err
+	})
+}
