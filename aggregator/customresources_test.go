@@ -133,18 +133,3 @@ func (r *toys) discovered(groupVersion, resource string, want bool) {
 		r.t.Errorf("discovery of %s followed after %s", groupVersion, took)
 	}
 }
-
-func TestCustomObjects(t *testing.T) {
-	t.Parallel()
-	r := newToys(t, nil)
-	r.define(gadgetsDefinition)
-	c := r.dynamic.Resource(gadgets).Namespace("default")
-	o, err := c.Create(t.Context(), object(t, "{apiVersion: toys.example.com/v1, kind: Gadget, metadata: {name: one}, spec: {unknown: 1}, status: {phase: No}}"), metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	color, _, _ := unstructured.NestedString(o.Object, "spec", "color")
-	if _, has := o.Object["status"]; has || color != "red" {
-		t.Errorf("not defaulted and pruned: %v", o.Object)
-	}
-}

@@ -41,7 +41,7 @@ func TestBootstrap(t *testing.T) {
 	for _, o := range ours.RoleBindings {
 		got[key(t, o)] = o
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b map[string]string) bool { return cmp.Equal(map[string]string(a), b) || len(a)+len(b) == 0 })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b map[string]string) bool { return cmp.Equal(a, b) || len(a)+len(b) == 0 })); diff != "" {
 		t.Errorf("objects (-kube-apiserver +kagg); go run ./bootstrap writes delegate/rbac/bootstrap.yaml anew:\n%s", diff)
 	}
 }

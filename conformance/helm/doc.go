@@ -1,0 +1,2 @@
+// Package helm has no code: its module says which Helm the conformance tests run.
+package helm
