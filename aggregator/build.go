@@ -55,7 +55,7 @@ func build(in buildInput) *Snapshot {
 		s.routes[routePath(a)] = r
 		s.groups[a.Spec.Group] = true
 		if a.Spec.Service == nil {
-			s.served[a.Name] = in.local.has(schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version})
+			s.served[a.Name] = in.local.expects(schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version})
 		} else if r.target.Available {
 			key := in.registry.keys[a.Name]
 			if lack := in.backends[key].seen.lack(); lack != "" {

@@ -237,7 +237,7 @@ func TestFilesOfDefinitions(t *testing.T) {
 	r.write("late.yaml", strings.ReplaceAll(late, "%", "green"))
 	color("late", "green")
 	r.write("late.yaml", strings.ReplaceAll(late, "%", "7"))
-	r.waitEvent("files", `late.yaml:1: Gadget/late in namespace playroom: Gadget.toys.example.com "late" is invalid: spec.color`)
+	r.waitEvent("files", `late.yaml:1: Gadget/late in namespace playroom: Gadget.toys.example.com "late" is invalid: [spec.color: Invalid value`)
 	r.write("late.yaml", strings.ReplaceAll(late, "%", "green, colour: red"))
 	r.waitEvent("files", `late.yaml:1: Gadget/late in namespace playroom: Gadget in version "v1" cannot be handled as a Gadget: strict decoding error: unknown field "spec.colour"`)
 	color("late", "green")

@@ -1,10 +1,13 @@
 package aggregator_test
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -121,15 +124,33 @@ func (r *toys) discovered(groupVersion, resource string, want bool) {
 	r.t.Helper()
 	began := time.Now()
 	r.eventually("discovery of "+groupVersion, func() bool {
-		a := r.get("/apis/" + groupVersion)
+		listed := strings.Contains(r.get("/apis/"+groupVersion).body, `"name":"`+resource+`"`)
+		if listed != want || r.aggregated(groupVersion, resource) != want {
+			return false
+		}
 		group, _, _ := strings.Cut(groupVersion, "/")
-		aggregated := r.get("/apis", "Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").body
-		has := strings.Contains(a.body, `"name":"`+resource+`"`) && strings.Contains(aggregated, `"resource":"`+resource+`"`) &&
-			strings.Contains(r.get("/apis/"+group).body, groupVersion) && strings.Contains(r.get("/apis").body, groupVersion)
-		hasNot := !strings.Contains(a.body, `"name":"`+resource+`"`) && !strings.Contains(aggregated, `"resource":"`+resource+`"`)
-		return want && has || !want && hasNot
+		return !want || strings.Contains(r.get("/apis/"+group).body, groupVersion) && strings.Contains(r.get("/apis").body, groupVersion)
 	})
 	if took := time.Since(began); took > soon {
 		r.t.Errorf("discovery of %s followed after %s", groupVersion, took)
 	}
+}
+
+// aggregated tells whether the aggregated discovery document lists a resource.
+func (r *toys) aggregated(groupVersion, resource string) bool {
+	r.t.Helper()
+	var list apidiscoveryv2.APIGroupDiscoveryList
+	body := r.get("/apis", "Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").body
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		r.t.Fatal(err)
+	}
+	for i := range list.Items {
+		for j := range list.Items[i].Versions {
+			v := &list.Items[i].Versions[j]
+			if list.Items[i].Name+"/"+v.Version == groupVersion {
+				return slices.ContainsFunc(v.Resources, func(d apidiscoveryv2.APIResourceDiscovery) bool { return d.Resource == resource })
+			}
+		}
+	}
+	return false
 }

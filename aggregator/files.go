@@ -46,7 +46,10 @@ type files struct {
 	// waiting are the objects whose kind nobody serves, told those that were told
 	// of. What a definition in the files defines is told of only when patient.
 	waiting, told map[fileKey]bool
-	patient       bool
+	// leaving are the kinds whose definitions the last sync removed: they are
+	// still served, and their objects are about to go.
+	leaving map[schema.GroupVersionKind]bool
+	patient bool
 	// passing tells that an object may be taken when it is tried again.
 	passing bool
 	onEvent func(Event)
@@ -85,7 +88,8 @@ func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 	for _, o := range objects {
 		wanted[f.keyOf(o)] = o
 	}
-	f.waiting, f.passing = map[fileKey]bool{}, false
+	f.waiting, f.leaving, f.passing = map[fileKey]bool{}, map[schema.GroupVersionKind]bool{}, false
+	f.forgetGone()
 	errs := f.settleFormer(ctx, wanted)
 	for _, key := range slices.Backward(slices.SortedFunc(maps.Keys(f.applied), compareFileKeys)) {
 		if _, ok := wanted[key]; !ok {
@@ -99,7 +103,10 @@ func (f *files) sync(ctx context.Context, objects []manifest.Object) error {
 		if before, ok := f.applied[key]; ok && reflect.DeepEqual(before.Object.Object, o.Object.Object) {
 			continue
 		}
-		err := f.apply(ctx, key, o)
+		err := errNotServed
+		if !f.leaving[key.kind] {
+			err = f.apply(ctx, key, o)
+		}
 		if errors.Is(err, errNotServed) {
 			f.waiting[key] = true
 			continue
@@ -190,6 +197,7 @@ func (f *files) remove(ctx context.Context, key fileKey) error {
 	}
 	if key.kind.GroupKind() == definitionKind {
 		for kind := range defined([]manifest.Object{f.applied[key]}) {
+			f.leaving[kind] = true
 			maps.DeleteFunc(f.applied, func(k fileKey, _ manifest.Object) bool { return k.kind == kind })
 		}
 	}

@@ -75,13 +75,34 @@ func (e everyone) find(kind schema.GroupVersionKind) (resource, bool) {
 	return resource{}, false
 }
 
-// kinds lists the kinds of a group-version, or where it has none, of all.
-func (e everyone) kinds(gv schema.GroupVersion) []string {
+// gone tells that a kind of the local delegates is served no more, and with it
+// went its objects. Those of a custom apiserver outlive its absence.
+func (e everyone) gone(kind schema.GroupVersionKind) bool {
+	s := e.snapshot()
+	if s == nil {
+		return false
+	}
+	if r := s.routes["/apis/"+kind.GroupVersion().String()]; r != nil && !r.target.Local {
+		return false
+	}
+	_, ok := e.find(kind)
+	return !ok
+}
+
+// kinds lists the kinds that a group-version has or soon has, or where these are
+// none, all.
+func (e everyone) kinds(gv schema.GroupVersion, soon map[schema.GroupVersionKind]bool) []string {
 	s := e.snapshot()
 	if s == nil {
 		return nil
 	}
 	var here, all []string
+	for kind := range soon {
+		all = append(all, kind.Kind)
+		if kind.GroupVersion() == gv {
+			here = append(here, kind.Kind)
+		}
+	}
 	for _, group := range s.discovery.result.Aggregated.Items {
 		for _, version := range group.Versions {
 			for _, r := range version.Resources {
@@ -150,6 +171,19 @@ func (f *files) awaitDefined(ctx context.Context, objects []manifest.Object, wai
 	})
 }
 
+// affected tells whether what is served now may change what the last sync left.
+func (f *files) affected() bool {
+	return f.forgetGone() || len(f.waiting)+len(f.refused) > 0
+}
+
+// forgetGone forgets what was applied of the kinds that are gone, so that it is
+// applied again when they are back, and tells whether there was any.
+func (f *files) forgetGone() bool {
+	before := len(f.applied)
+	maps.DeleteFunc(f.applied, func(key fileKey, _ manifest.Object) bool { return key.other() && f.others.gone(key.kind) })
+	return len(f.applied) < before
+}
+
 // tellWaiting tells once of each object whose kind nobody serves.
 func (f *files) tellWaiting(wanted map[fileKey]manifest.Object) {
 	maps.DeleteFunc(f.told, func(key fileKey, _ bool) bool { return !f.waiting[key] })
@@ -164,24 +198,24 @@ func (f *files) tellWaiting(wanted map[fileKey]manifest.Object) {
 			continue
 		}
 		f.told[key] = true
-		why, warning := f.whyWaiting(key, soon[key.kind])
+		why, warning := f.whyWaiting(key, soon)
 		f.onEvent(Event{Subject: "files", Message: fmt.Sprintf("%s: %s: %s", wanted[key].Source, key, why), Warning: warning})
 	}
 }
 
 // whyWaiting says what an object waits for, and whether someone should look.
-func (f *files) whyWaiting(key fileKey, defined bool) (string, bool) {
+func (f *files) whyWaiting(key fileKey, soon map[schema.GroupVersionKind]bool) (string, bool) {
 	gv := key.kind.GroupVersion()
 	if s := f.others.snapshot(); s.routes["/apis/"+gv.String()] != nil {
 		if r := s.routes["/apis/"+gv.String()]; !r.target.Local && !r.target.Available {
 			return fmt.Sprintf("waits until APIService %s is available", r.target.APIService), false
 		}
 	}
-	if defined {
+	if soon[key.kind] {
 		return "waits until the CustomResourceDefinition of its kind is established: see the definition's conditions", true
 	}
 	hint := ""
-	if near := manifest.Nearest(key.kind.Kind, f.others.kinds(gv)); len(near) > 0 {
+	if near := manifest.Nearest(key.kind.Kind, f.others.kinds(gv, soon)); len(near) > 0 {
 		hint = ": did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return fmt.Sprintf("the kind %s of %s is not served%s; it is applied once a CustomResourceDefinition or an APIService serves it", key.kind.Kind, gv, hint), true

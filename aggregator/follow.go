@@ -102,7 +102,7 @@ func (a *Aggregator) syncFiles(ctx context.Context, objects []manifest.Object, s
 		case objects = <-states:
 			pause, a.files.patient = retryFirst, false
 		case <-a.served:
-			if len(a.files.waiting)+len(a.files.refused) == 0 {
+			if !a.files.affected() {
 				continue
 			}
 		case <-retry.C:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
@@ -97,6 +98,12 @@ func (l *localAPIs) entry(gv schema.GroupVersion) (*apidiscoveryv2.APIVersionDis
 func (l *localAPIs) has(gv schema.GroupVersion) bool {
 	entry, _ := l.entry(gv)
 	return entry != nil
+}
+
+// expects tells whether the group-version is served locally, or is of a definition
+// that is not established, or not yet: its conditions say why.
+func (l *localAPIs) expects(gv schema.GroupVersion) bool {
+	return l.has(gv) || slices.Contains(l.custom.Served(), gv)
 }
 
 // groupVersions returns all local group-versions.

@@ -27,7 +27,8 @@ type Snapshot struct {
 
 	// lacks say, of each available backend without an OpenAPI document, why.
 	lacks map[string]string
-	// served are the Local APIServices whose group-version the local APIs have.
+	// served are the Local APIServices whose group-version the local APIs have, or
+	// a definition will have.
 	served map[string]bool
 	// uids tell an APIService from a later one of the same name.
 	uids      map[string]types.UID
