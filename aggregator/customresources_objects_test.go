@@ -25,7 +25,7 @@ func gadget(t *testing.T, name, spec string) *unstructured.Unstructured {
 // refused fails unless err has the code and the text.
 func refused(t *testing.T, what string, err error, code int32, text string) {
 	t.Helper()
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // clients return it unwrapped
+	status, ok := err.(apierrors.APIStatus)
 	if !ok || status.Status().Code != code || !strings.Contains(err.Error(), text) {
 		t.Errorf("%s: %v; wanted %d with %q", what, err, code, text)
 	}

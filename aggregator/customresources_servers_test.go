@@ -48,7 +48,9 @@ func convertGadgets(w http.ResponseWriter, req *http.Request) {
 	}
 	review.Request = nil
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(review)
+	if err := json.NewEncoder(w).Encode(review); err != nil {
+		panic(err)
+	}
 }
 
 // convertedDefinition has two versions and a webhook in Service widgets/converter.
