@@ -75,8 +75,10 @@ spec:
 `
 }
 
-func TestConversionWebhook(t *testing.T) {
-	t.Parallel()
+// newConverted starts a webhook as Service widgets/converter, and defines gadgets that it
+// converts, and that trust the CA in the file that trusted names; there is one, in v1.
+func newConverted(t *testing.T, trusted func(*pki.State) string) *toys {
+	t.Helper()
 	r := newToys(t, nil)
 	b := r.backend("widgets", "converter", http.HandlerFunc(convertGadgets))
 	b.stop()
@@ -87,18 +89,25 @@ func TestConversionWebhook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca, err := os.ReadFile(state.ClusterCA.CertFile)
+	ca, err := os.ReadFile(trusted(state))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.define(convertedDefinition(ca))
-	c := r.dynamic.Resource(gadgets).Namespace("default")
-	if _, err := c.Create(t.Context(), gadget(t, "one", "{color: blue}"), metav1.CreateOptions{}); err != nil {
+	if _, err := r.dynamic.Resource(gadgets).Namespace("default").Create(t.Context(), gadget(t, "one", "{color: blue}"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+func TestConversionWebhook(t *testing.T) {
+	t.Parallel()
+	r := newConverted(t, func(s *pki.State) string { return s.ClusterCA.CertFile })
+	c := r.dynamic.Resource(gadgets).Namespace("default")
 	v2 := r.dynamic.Resource(gadgets.GroupResource().WithVersion("v2")).Namespace("default")
 	var got *unstructured.Unstructured
 	r.eventually("the conversion", func() bool { // the Service may not be known yet
+		var err error
 		got, err = v2.Get(t.Context(), "one", metav1.GetOptions{})
 		return err == nil
 	})
@@ -122,25 +131,7 @@ func TestConversionWebhook(t *testing.T) {
 // A webhook whose certificate is of another CA than the caBundle is not believed.
 func TestConversionWebhookOfAnotherCA(t *testing.T) {
 	t.Parallel()
-	r := newToys(t, nil)
-	b := r.backend("widgets", "converter", http.HandlerFunc(convertGadgets))
-	b.stop()
-	b.config.ClientAuth = tls.NoClientCert
-	b.start(b.address)
-	r.write("converter.yaml", b.objects("widgets", "converter", ""))
-	state, err := pki.Ensure(r.stateDir, pki.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := os.ReadFile(state.FrontProxyCA.CertFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.define(convertedDefinition(ca))
-	c := r.dynamic.Resource(gadgets).Namespace("default")
-	if _, err := c.Create(t.Context(), gadget(t, "one", "{color: blue}"), metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	r := newConverted(t, func(s *pki.State) string { return s.FrontProxyCA.CertFile })
 	r.eventually("the refusal", func() bool {
 		a := r.get("/apis/toys.example.com/v2/namespaces/default/gadgets/one")
 		return a.status == http.StatusInternalServerError && strings.Contains(a.body, "certificate signed by unknown authority")
