@@ -63,7 +63,7 @@ func newAuthentication(c *Config, state *pki.State) (*authentication, error) {
 	if proxyCA == "" {
 		proxyCA = state.FrontProxyCA.CertFile
 	}
-	if a.proxies, err = a.caFile("requestheader-client-ca-file", proxyCA); err != nil {
+	if a.proxies, err = a.caFile("--requestheader-client-ca-file", proxyCA); err != nil {
 		return nil, err
 	}
 	a.clientCA = dynamiccertificates.NewUnionCAContentProvider(a.users, a.proxies)
@@ -86,7 +86,7 @@ func (a *authentication) userCAs(file string, state *pki.State) (dynamiccertific
 	if err != nil || file == "" {
 		return own, err
 	}
-	given, err := a.caFile("client-ca-file", file)
+	given, err := a.caFile("--client-ca-file", file)
 	if err != nil {
 		return nil, err
 	}

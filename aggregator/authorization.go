@@ -172,7 +172,12 @@ func (d *denials) tell(a authorizer.Attributes) {
 	if strings.Contains(a.GetVerb(), ":") {
 		return // constrained impersonation asks for these first; "impersonate" is what is told
 	}
-	message := denied(a) + "; to allow it:\n" + strings.Join(rbac.Hint(a), "\n")
+	allow := "; to allow it:\n"
+	if a.GetUser().GetName() == user.Anonymous {
+		allow = ": the request had no credential, or came to a custom apiserver that does not believe the front proxy (yet): see docs/authentication.md" +
+			"; to allow it to everyone without a credential:\n"
+	}
+	message := denied(a) + allow + strings.Join(rbac.Hint(a), "\n")
 	if _, known := d.told.Get(message); known {
 		return
 	}

@@ -36,21 +36,22 @@ func mend(ref *apiregistrationv1.ServiceReference, reason, probed string) string
 }
 
 // lastError passes requests on and keeps the newest error, which knows more than
-// its text. It is for one probe; safe for concurrent use.
+// its text, or that the backend refused who asks. It is for one probe; safe for
+// concurrent use.
 type lastError struct {
 	http.RoundTripper
-	mu  sync.Mutex
-	err error
+	mu      sync.Mutex
+	err     error
+	refused bool
 }
 
 // RoundTrip sends one request.
 func (l *lastError) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := l.RoundTripper.RoundTrip(req)
-	if err != nil {
-		l.mu.Lock()
-		l.err = err
-		l.mu.Unlock()
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+	l.refused = err == nil && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden)
 	return resp, err
 }
 
@@ -58,6 +59,10 @@ func (l *lastError) RoundTrip(req *http.Request) (*http.Response, error) {
 func (l *lastError) hint() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.refused {
+		return "the backend does not believe who asks: it has to read the ConfigMap kube-system/extension-apiserver-authentication, " +
+			"or be given the front-proxy CA with --requestheader-client-ca-file"
+	}
 	if l.err == nil {
 		return ""
 	}

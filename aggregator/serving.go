@@ -28,7 +28,10 @@ func listen(ctx context.Context, c *Config) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) && c.SecurePortOptional {
 		return lc.Listen(ctx, "tcp", net.JoinHostPort(c.BindAddress.String(), "0"))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%w: give an address of this machine with --bind-address", err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: choose another port with --secure-port, or 0 for any", err)
 	}
 	return l, nil

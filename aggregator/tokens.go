@@ -51,11 +51,11 @@ func (t *tokens) reload() (changed bool, err error) {
 	}
 	t.content, t.missing = append([]byte{}, content...), err != nil
 	if err != nil {
-		return true, fmt.Errorf("token-auth-file: %w: name a CSV file of tokens", err)
+		return true, fmt.Errorf("--token-auth-file: %w: name a CSV file of tokens", err)
 	}
 	next, err := tokenfile.NewCSV(t.file)
 	if err != nil {
-		return true, fmt.Errorf("token-auth-file %s: %w: each line is token,user,uid and optionally \"group1,group2\"", t.file, err)
+		return true, fmt.Errorf("--token-auth-file: %w: each line is token,user,uid and optionally \"group1,group2\"", err)
 	}
 	t.current.Store(next)
 	return true, nil

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +20,20 @@ import (
 // AuthenticationConfigMap is the name, in namespace kube-system, of the ConfigMap from which custom
 // apiservers learn whom to trust.
 const AuthenticationConfigMap = "extension-apiserver-authentication"
+
+// systemPriorityClasses are what the kube-apiserver makes (k8s.io/kubernetes pkg/apis/scheduling, helpers.go).
+var systemPriorityClasses = []schedulingv1.PriorityClass{
+	{
+		ObjectMeta:  metav1.ObjectMeta{Name: "system-node-critical"},
+		Value:       2_000_001_000,
+		Description: "Used for system critical pods that must not be moved from their current node.",
+	},
+	{
+		ObjectMeta:  metav1.ObjectMeta{Name: "system-cluster-critical"},
+		Value:       2_000_000_000,
+		Description: "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+	},
+}
 
 // bootstrap creates what every cluster has. What exists, in a storage that several servers share, stays.
 func (s *Server) bootstrap(ctx context.Context) error {
@@ -37,6 +52,11 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	}
 	for _, schema := range flow.MandatoryFlowSchemas {
 		if err := s.ensure(ctx, flowcontrolv1.Resource("flowschemas"), schema.DeepCopy()); err != nil {
+			return err
+		}
+	}
+	for _, class := range systemPriorityClasses {
+		if err := s.ensure(ctx, schedulingv1.Resource("priorityclasses"), class.DeepCopy()); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -196,7 +197,10 @@ func (s *Server) selectors(resource schema.GroupResource) []string {
 		resource.Group = corev1.GroupName
 	}
 	st := s.stores[resource.String()]
-	if st == nil {
+	switch {
+	case resource == apiregistrationv1.SchemeGroupVersion.WithResource("apiservices").GroupResource(), resource == apiextensionsv1.Resource("customresourcedefinitions"):
+		return []string{metav1.ObjectNameField} // kept by stores of their own libraries
+	case st == nil:
 		return nil
 	}
 	out := []string{metav1.ObjectNameField}

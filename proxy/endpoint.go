@@ -87,9 +87,7 @@ func ParseEndpointAnnotation(value string) (string, error) {
 	const form = "want https://HOST:PORT"
 	u, err := url.Parse(value)
 	switch {
-	case err != nil:
-		return "", fmt.Errorf("%w: %s", err, form)
-	case u.Scheme != "https":
+	case err != nil, u.Scheme != "https":
 		return "", fmt.Errorf("%q is not an https URL: %s", value, form)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "", u.Path != "" && u.Path != "/":
 		return "", fmt.Errorf("%q has more than a host and a port: %s", value, form)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,13 @@ caBundle in the APIService. The certificate is valid for SERVICE.NAMESPACE.svc, 
 
   # Straight into the command line of the apiserver
   ./my-apiserver --secure-port=8443 $(kagg cert -n wardle api)`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one Service, as in kagg cert -n NAMESPACE SERVICE")
+			}
+			return nil
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
 			state, err := pki.Ensure(stateDir, pki.Options{})
 			if err != nil {

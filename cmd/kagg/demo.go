@@ -22,15 +22,17 @@ func newDemoCommand(s streams) *cobra.Command {
 		Short: "Serve two example apiservers, to see everything without writing anything",
 		Long: `Demo is kagg serve with two example apiservers inside: an orchard, built on
 k8s.io/apiserver, with two versions, watchable and writable; and a weather service,
-written by hand, with legacy discovery and OpenAPI v2 only. Their objects are written to
-a file in --state-dir that can be edited while the demo runs.
+written by hand, with legacy discovery and OpenAPI v2 only. What registers them is
+written to a file in --state-dir that can be edited while the demo runs. Their own objects
+begin anew with each demo, also with --persist.
 ` + exitCodes,
 		Example: `  kagg demo
 
   # In another terminal
   export KUBECONFIG=.kagg/kubeconfig
   kubectl get apples`,
-		Args: cobra.NoArgs,
+		Args:              noArguments("its files are its own; kagg serve -f takes others"),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.complete(cmd.Flags())
 			if err != nil {

@@ -72,9 +72,11 @@ apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
 
   # Put your own apiserver behind kagg
   kagg serve -f ./manifests`,
+		Version:       versions(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
@@ -90,6 +92,16 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
 			return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// noArguments refuses all arguments; instead says what is given how.
+func noArguments(instead string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("%s takes no argument %q: %s", cmd.CommandPath(), args[0], instead)
 		}
 		return nil
 	}

@@ -35,7 +35,8 @@ the APIService or the Service; the Service's type ExternalName; its EndpointSlic
 
   # As a cluster would do it, to reproduce what it does
   kagg serve -f ./manifests --profile=upstream`,
-		Args: cobra.NoArgs,
+		Args:              noArguments("files and folders are given with -f"),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.complete(cmd.Flags())
 			if err != nil {

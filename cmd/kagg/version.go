@@ -17,12 +17,17 @@ func newVersionCommand(s streams) *cobra.Command {
 		Example: `  kagg version`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			own := "(unknown)"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				own = info.Main.Version
-			}
-			_, err := fmt.Fprintf(s.Out, "kagg %s\nKubernetes %s\n", own, aggregator.ServerVersion().GitVersion)
+			_, err := fmt.Fprintln(s.Out, versions())
 			return err
 		},
 	}
+}
+
+// versions are a line each.
+func versions() string {
+	own := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		own = info.Main.Version
+	}
+	return fmt.Sprintf("kagg %s\nKubernetes %s", own, aggregator.ServerVersion().GitVersion)
 }

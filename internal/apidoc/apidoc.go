@@ -25,9 +25,17 @@ apiservers that were built before v1.29. An object that is served in several ver
 resources are added by their CustomResourceDefinitions.
 
 **No controllers stand behind them, and nothing runs Pods.** A Deployment makes no ReplicaSet, a Job no Pod, a Service
-gets no address, a PersistentVolumeClaim no volume, a quota is not enforced: objects stay as they are written, for you
-or your controller to act on. What kagg does as a cluster does:
+no Endpoints, a PersistentVolumeClaim no volume: objects stay as they are written, for you or your controller to act
+on. Nor is there a Service default/kubernetes.
 
+**Writes to these kinds, and to custom resources, are not sent through admission policies and webhooks.** Their
+configurations are kept for the custom apiservers that enforce them on kinds of their own, as each that is built on
+k8s.io/apiserver does. Quotas, LimitRanges, priorities and default tolerations change and refuse no Pod here; what
+is enforced is that namespaces and the ServiceAccounts of Pods exist.
+
+What kagg does as a cluster does:
+
+- Services get cluster IPs and node ports;
 - namespaces are emptied when they are deleted, local and custom resources and what custom apiservers hold, and their
   conditions say what keeps them;
 - what is owned by a deleted object is deleted, after it, before it, or not, as ` + "`--cascade`" + ` asks; the objects of
