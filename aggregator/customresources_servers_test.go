@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -20,7 +21,10 @@ import (
 )
 
 // convertGadgets is a conversion webhook: what v1 calls color is v2's paint.
-func convertGadgets(w http.ResponseWriter, req *http.Request) {
+func convertGadgets(w http.ResponseWriter, req *http.Request) { convert(w, req, "paint") }
+
+// convert is a conversion webhook: what v1 calls color v2 calls otherwise.
+func convert(w http.ResponseWriter, req *http.Request, v2 string) {
 	var review apiextensionsv1.ConversionReview
 	if err := json.NewDecoder(req.Body).Decode(&review); err != nil || req.URL.Path != "/convert" {
 		http.Error(w, "no review", http.StatusBadRequest)
@@ -35,7 +39,7 @@ func convertGadgets(w http.ResponseWriter, req *http.Request) {
 		}
 		o.SetAPIVersion(review.Request.DesiredAPIVersion)
 		spec, _, _ := unstructured.NestedMap(o.Object, "spec")
-		from, to := "color", "paint"
+		from, to := "color", v2
 		if strings.HasSuffix(review.Request.DesiredAPIVersion, "/v1") {
 			from, to = to, from
 		}
@@ -77,10 +81,10 @@ spec:
 
 // newConverted starts a webhook as Service widgets/converter, and defines gadgets that it
 // converts, and that trust the CA in the file that trusted names; there is one, in v1.
-func newConverted(t *testing.T, trusted func(*pki.State) string) *toys {
+func newConverted(t *testing.T, webhook http.HandlerFunc, trusted func(*pki.State) string) *toys {
 	t.Helper()
 	r := newToys(t, nil)
-	b := r.backend("widgets", "converter", http.HandlerFunc(convertGadgets))
+	b := r.backend("widgets", "converter", webhook)
 	b.stop()
 	b.config.ClientAuth = tls.NoClientCert // a webhook is called without a certificate
 	b.start(b.address)
@@ -102,7 +106,7 @@ func newConverted(t *testing.T, trusted func(*pki.State) string) *toys {
 
 func TestConversionWebhook(t *testing.T) {
 	t.Parallel()
-	r := newConverted(t, func(s *pki.State) string { return s.ClusterCA.CertFile })
+	r := newConverted(t, convertGadgets, func(s *pki.State) string { return s.ClusterCA.CertFile })
 	c := r.dynamic.Resource(gadgets).Namespace("default")
 	v2 := r.dynamic.Resource(gadgets.GroupResource().WithVersion("v2")).Namespace("default")
 	var got *unstructured.Unstructured
@@ -128,10 +132,30 @@ func TestConversionWebhook(t *testing.T) {
 	}
 }
 
+// What a webhook that was mended answers is seen at once.
+func TestConversionWebhookIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	var name atomic.Value
+	name.Store("paint")
+	r := newConverted(t, func(w http.ResponseWriter, req *http.Request) {
+		text, _ := name.Load().(string)
+		convert(w, req, text)
+	}, func(s *pki.State) string { return s.ClusterCA.CertFile })
+	for _, text := range []string{"paint", "varnish"} {
+		name.Store(text)
+		r.eventually("the conversion", func() bool { // the Service may not be known yet
+			return r.get("/apis/toys.example.com/v2/namespaces/default/gadgets/one").status == http.StatusOK
+		})
+		if body := r.get("/apis/toys.example.com/v2/namespaces/default/gadgets/one").body; !strings.Contains(body, text) {
+			t.Errorf("no %s in %s", text, body)
+		}
+	}
+}
+
 // A webhook whose certificate is of another CA than the caBundle is not believed.
 func TestConversionWebhookOfAnotherCA(t *testing.T) {
 	t.Parallel()
-	r := newConverted(t, func(s *pki.State) string { return s.FrontProxyCA.CertFile })
+	r := newConverted(t, convertGadgets, func(s *pki.State) string { return s.FrontProxyCA.CertFile })
 	r.eventually("the refusal", func() bool {
 		a := r.get("/apis/toys.example.com/v2/namespaces/default/gadgets/one")
 		return a.status == http.StatusInternalServerError && strings.Contains(a.body, "certificate signed by unknown authority")

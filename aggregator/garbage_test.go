@@ -119,3 +119,35 @@ func TestUnservedResource(t *testing.T) {
 		t.Errorf("told %d times", told)
 	}
 }
+
+// TestCascadeOfCircle deletes one of two objects that own and block each other.
+func TestCascadeOfCircle(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	c := kubernetes.NewForConfigOrDie(r.admin).CoreV1().ConfigMaps("default")
+	made := map[string]*corev1.ConfigMap{}
+	for _, name := range []string{"one", "two"} {
+		m, err := c.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made[name] = m
+	}
+	for name, owner := range map[string]string{"one": "two", "two": "one"} {
+		m := made[name].DeepCopy()
+		m.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: owner, UID: made[owner].UID, BlockOwnerDeletion: new(true)}}
+		if _, err := c.Update(t.Context(), m, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreground := metav1.DeletePropagationForeground
+	if err := c.Delete(t.Context(), "one", metav1.DeleteOptions{PropagationPolicy: &foreground}); err != nil {
+		t.Fatal(err)
+	}
+	for name := range made {
+		r.eventually("the end of "+name, func() bool {
+			_, err := c.Get(t.Context(), name, metav1.GetOptions{})
+			return apierrors.IsNotFound(err)
+		})
+	}
+}

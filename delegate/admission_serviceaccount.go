@@ -58,5 +58,5 @@ func (s *Server) newAdmission() admission.Interface {
 			return s.core(resource).Get(ctx, name, &metav1.GetOptions{})
 		}
 	}
-	return admission.NewChainHandler(lifecycle{namespace: reader("namespaces")}, podAccounts{account: reader("serviceaccounts")})
+	return admission.NewChainHandler(lifecycle{namespace: reader("namespaces")}, podAccounts{account: reader("serviceaccounts")}, signers{s.config.Authorizer})
 }

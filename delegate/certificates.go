@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"slices"
 	"strings"
 
@@ -47,9 +48,7 @@ func stampRequest(ctx context.Context, obj runtime.Object) {
 func validateRequest(c, _ *certificatesv1.CertificateSigningRequest) field.ErrorList {
 	spec := field.NewPath("spec")
 	var errs field.ErrorList
-	if block, _ := pem.Decode(c.Spec.Request); block == nil || block.Type != "CERTIFICATE REQUEST" {
-		errs = append(errs, field.Invalid(spec.Child("request"), c.Spec.Request, "PEM block type must be CERTIFICATE REQUEST"))
-	} else if parsed, err := x509.ParseCertificateRequest(block.Bytes); err != nil {
+	if parsed, err := parseRequest(c.Spec.Request); err != nil {
 		errs = append(errs, field.Invalid(spec.Child("request"), c.Spec.Request, err.Error()))
 	} else if err := parsed.CheckSignature(); err != nil {
 		errs = append(errs, field.Invalid(spec.Child("request"), c.Spec.Request, err.Error()))
@@ -63,6 +62,14 @@ func validateRequest(c, _ *certificatesv1.CertificateSigningRequest) field.Error
 		errs = append(errs, field.Invalid(spec.Child("expirationSeconds"), *e, "may not specify a duration less than 600 seconds (10 minutes)"))
 	}
 	return errs
+}
+
+func parseRequest(data []byte) (*x509.CertificateRequest, error) {
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != "CERTIFICATE REQUEST" {
+		return nil, errors.New("PEM block type must be CERTIFICATE REQUEST")
+	}
+	return x509.ParseCertificateRequest(block.Bytes)
 }
 
 // validateSigner wants a domain and a path: "example.com/signer".

@@ -204,7 +204,9 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.terminator.resume(ctx); err != nil {
 		return err
 	}
-	go s.terminator.run(ctx)
+	for range terminators {
+		go s.terminator.run(ctx)
+	}
 	go s.accounts.Run(ctx)
 	if s.config.SharedStorage {
 		return s.followShared(ctx)

@@ -159,6 +159,7 @@ func coreRareRows() []row {
 					p.Status.Phase = corev1.ClaimPending
 				}
 			}),
+			validate: checking(validateClaim),
 			columns: []column{
 				text("Status", of(func(p *corev1.PersistentVolumeClaim) any { return phase(p, string(p.Status.Phase)) })),
 				text("Volume", of(func(p *corev1.PersistentVolumeClaim) any { return p.Spec.VolumeName })),

@@ -60,7 +60,11 @@ func (t *terminator) resume(ctx context.Context) error {
 	})
 }
 
-// run works until ctx ends.
+// terminators is how many namespaces are emptied at once, as upstream: one that a slow server holds up holds no
+// other up.
+const terminators = 10
+
+// run works until ctx ends; it may run several times at once.
 func (t *terminator) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, t.queue.ShutDown)
 	defer stop()

@@ -89,3 +89,42 @@ func TestGeneratedNamespaceHasItsLabel(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// What holds one namespace up holds no other up.
+func TestNamespacesAreEmptiedSideBySide(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	c := clientset(t, newServer(t, func(c *delegate.Config) {
+		c.EmptyNamespace = func(_ context.Context, name string) delegate.Remains {
+			if name == "slow" {
+				close(entered)
+				<-release
+			}
+			return delegate.Remains{}
+		}
+	})).CoreV1().Namespaces()
+	for _, name := range []string{"slow", "quick"} {
+		if _, err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: object(name)}, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := c.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=quick"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	if err := c.Delete(t.Context(), "slow", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	if err := c.Delete(t.Context(), "quick", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for e := range w.ResultChan() {
+		if e.Type == "DELETED" {
+			return
+		}
+	}
+	t.Error("the watch ended before the namespace")
+}

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/kagg-project/kagg/delegate/memory"
 )
 
 // storages opens the storage of custom objects, as JSON of the version that their definition stores, and
@@ -48,6 +50,7 @@ func (s *storages) GetRESTOptions(resource schema.GroupResource, example runtime
 		if err != nil {
 			return nil, nil, err
 		}
+		memory.DecodeEachGet(under)
 		e := s.add(under, destroy)
 		return e, func() { s.remove(e) }, nil
 	}

@@ -48,6 +48,7 @@ type Collector struct {
 	resources map[schema.GroupKind]Resource
 	monitors  map[schema.GroupVersionResource]context.CancelFunc
 	running   sync.WaitGroup
+	stopped   bool // nothing is followed any more
 }
 
 // The pauses between two tries to do what failed.
@@ -74,10 +75,13 @@ func New(client metadata.Interface) *Collector {
 }
 
 // Follow makes the collector follow exactly the given resources from now on, until ctx ends. What was
-// followed before goes on undisturbed.
+// followed before goes on undisturbed. After Run has ended it does nothing.
 func (c *Collector) Follow(ctx context.Context, resources []Resource) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.stopped {
+		return
+	}
 	followed := map[schema.GroupVersionResource]bool{}
 	kinds := make(map[schema.GroupKind]Resource, len(resources))
 	for _, r := range resources {
@@ -122,6 +126,9 @@ func (c *Collector) Run(ctx context.Context) {
 		}
 		c.queue.Done(uid)
 	}
+	c.mu.Lock()
+	c.stopped = true
+	c.mu.Unlock()
 	c.running.Wait()
 }
 

@@ -23,6 +23,9 @@ const (
 type action struct {
 	// remove deletes it with the policy; "" leaves it.
 	remove metav1.DeletionPropagation
+	// unblock lets its owners go before it first: one of its dependents goes after its own dependents too, and
+	// may be among these owners.
+	unblock bool
 	// disown are the owners to take out of its ownerReferences.
 	disown []types.UID
 }
@@ -43,7 +46,10 @@ func decide(v view, states []ownerState) action {
 		return a
 	}
 	if slices.Contains(states, emptying) && len(v.dependents) > 0 {
-		return action{remove: metav1.DeletePropagationForeground}
+		return action{
+			remove:  metav1.DeletePropagationForeground,
+			unblock: slices.ContainsFunc(v.dependents, func(d node) bool { return d.deleting && d.foreground }),
+		}
 	}
 	return action{remove: metav1.DeletePropagationBackground}
 }

@@ -20,6 +20,8 @@ func TestDecide(t *testing.T) {
 	}
 	owning := of("a")
 	owning.dependents = []node{{}}
+	circle := of("a")
+	circle.dependents = []node{{deleting: true, foreground: true}}
 	deleting := of("a")
 	deleting.deleting = true
 	tests := map[string]struct {
@@ -33,6 +35,7 @@ func TestDecide(t *testing.T) {
 		"all owners are gone":           {of("a", "b"), []ownerState{absent, absent}, action{remove: metav1.DeletePropagationBackground}},
 		"the owner is emptying":         {of("a"), []ownerState{emptying}, action{remove: metav1.DeletePropagationBackground}},
 		"it owns something itself":      {owning, []ownerState{emptying}, action{remove: metav1.DeletePropagationForeground}},
+		"it may own its owner":          {circle, []ownerState{emptying}, action{remove: metav1.DeletePropagationForeground, unblock: true}},
 		"it goes already":               {deleting, []ownerState{absent}, action{}},
 	}
 	for name, tt := range tests {

@@ -74,6 +74,11 @@ func (c *Collector) attempt(ctx context.Context, v view) error {
 	if a.remove == "" {
 		return nil
 	}
+	if a.unblock {
+		if err := c.unblock(ctx, v.identity); err != nil {
+			return err
+		}
+	}
 	// The object may have changed since it was seen; its owners decide, not what is remembered.
 	live, err := c.get(ctx, v.identity)
 	if live == nil || err != nil {
@@ -149,6 +154,23 @@ func (c *Collector) disown(ctx context.Context, at identity, owners []types.UID)
 			return nil
 		}
 		return map[string]any{"ownerReferences": left}
+	})
+}
+
+// unblock makes an object keep none of its owners.
+func (c *Collector) unblock(ctx context.Context, at identity) error {
+	return c.patch(ctx, at, func(m *metav1.PartialObjectMetadata) map[string]any {
+		owners := slices.Clone(m.OwnerReferences)
+		blocks := false
+		for i := range owners {
+			if b := owners[i].BlockOwnerDeletion; b != nil && *b {
+				owners[i].BlockOwnerDeletion, blocks = new(false), true
+			}
+		}
+		if !blocks {
+			return nil
+		}
+		return map[string]any{"ownerReferences": owners}
 	})
 }
 

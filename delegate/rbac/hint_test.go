@@ -52,6 +52,10 @@ func TestHint(t *testing.T) {
 			"kubectl create clusterrole get-nodes --verb=get --resource=nodes",
 			`kubectl create clusterrolebinding o-neil--home-get-nodes --clusterrole=get-nodes --user='o'\''neil $HOME'`,
 		}},
+		"nothing that moves a cursor": {on(&user.DefaultInfo{Name: "a\n\x1b[31m'é"}, "get", "", "nodes", "", "", ""), []string{
+			"kubectl create clusterrole get-nodes --verb=get --resource=nodes",
+			`kubectl create clusterrolebinding a---31m---get-nodes --clusterrole=get-nodes --user=$'a\x0a\x1b[31m\'é'`,
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
