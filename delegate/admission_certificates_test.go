@@ -104,3 +104,21 @@ func TestNobodyRequestsMasters(t *testing.T) {
 	_, err = c.Create(t.Context(), requestOf(t, "gardeners", certificatesv1.KubeAPIServerClientSignerName), metav1.CreateOptions{})
 	wantRefusal(t, "for others", err, "")
 }
+
+func TestTrustBundlesAreAttested(t *testing.T) {
+	t.Parallel()
+	for granted, want := range map[string]string{
+		"attest example.com/s": "",
+		"sign example.com/s":   `user not permitted to attest for signerName "example.com/s"`,
+	} {
+		c := signing(t, granted).CertificatesV1().ClusterTrustBundles()
+		b := &certificatesv1.ClusterTrustBundle{
+			ObjectMeta: object("example.com:s:one"), Spec: certificatesv1.ClusterTrustBundleSpec{SignerName: "example.com/s", TrustBundle: "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"},
+		}
+		_, err := c.Create(t.Context(), b, metav1.CreateOptions{})
+		wantRefusal(t, granted, err, want)
+		b.Name, b.Spec.SignerName = "one", ""
+		_, err = c.Create(t.Context(), b, metav1.CreateOptions{})
+		wantRefusal(t, "of no signer", err, "")
+	}
+}
