@@ -5,3 +5,5 @@
 // In come the sources of kagg one folder up (or the binary in KAGG_BINARY); out
 // go test results. Nothing but Go has to be installed: see internal/harness.
 package conformance
+
+//go:generate go run ./internal/parity/generate ../testdata/conformance ../docs/conformance.md

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -8,5 +9,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(harness.Main(m, "../cmd/kagg"))
+	code := harness.Main(m, "../cmd/kagg")
+	if err := summarize(); err != nil {
+		fmt.Fprintln(os.Stderr, "writing the summary:", err)
+		code = 1
+	}
+	os.Exit(code)
 }
