@@ -26,8 +26,11 @@ test-race: ## Run this module's tests with the race detector
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
 
 # Not cached: the go command does not know that the tests build and run cmd/kagg.
-conformance: ## Run the real sample-apiserver, etcd, kubectl and Helm against kagg
-	@$(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...,$(filter conformance%,$(MODULES)))
+# What was compared is told at the end through a file: go test is silent about what passes.
+conformance: ## Run the real kube-aggregator, sample-apiserver, etcd, kubectl and Helm with kagg
+	@summary=$$(mktemp); export CONFORMANCE_SUMMARY=$$summary; result=0; \
+	( $(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...,$(filter conformance%,$(MODULES))) ) || result=1; \
+	cat $$summary; rm -f $$summary; exit $$result
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -59,8 +62,9 @@ done; \
 test -z "$$failed" || { echo "$(1) failed in:$$failed"; exit 1; }
 endef
 
-generate: ## Generate the OpenAPI definitions again
+generate: ## Generate the OpenAPI definitions and the generated documents again
 	$(GO) generate ./...
+	cd conformance && $(GO) generate ./...
 
 clean: ## Remove what was built and the demo's state folder
 	rm -rf bin .kagg
