@@ -66,7 +66,7 @@ func compareAnswers(real, kagg answered, realSide, kaggSide *side, r *Request) [
 	c.headers("trailer", real.trailer, kagg.trailer)
 	c.text("broken", fmt.Sprint(real.broken), fmt.Sprint(kagg.broken))
 	c.text("backend notices that the client left", fmt.Sprint(real.left), fmt.Sprint(kagg.left))
-	c.bodies("body", real, kagg, r)
+	c.bodies("body", real, kagg)
 	if r.Backend != "" {
 		c.backends(real.backend, kagg.backend)
 	}
@@ -144,43 +144,17 @@ func (c *comparison) backends(real, kagg *received) {
 }
 
 // bodies compares documents as parsed, and everything else as text.
-func (c *comparison) bodies(where string, real, kagg answered, r *Request) {
+func (c *comparison) bodies(where string, real, kagg answered) {
 	a, okA := parse(real, c.realNames)
 	b, okB := parse(kagg, c.kaggNames)
 	if !okA || !okB {
 		c.text(where, string(real.body), string(kagg.body))
 		return
 	}
-	for _, path := range r.Unordered {
-		unorder(a, strings.Split(path, "."))
-		unorder(b, strings.Split(path, "."))
-	}
 	reporter := &places{}
 	cmp.Equal(a, b, cmp.Reporter(reporter))
 	for _, p := range reporter.found {
 		c.add(where+" "+p.where, p.real, p.kagg)
-	}
-}
-
-// unorder sorts the list at a path by its items' JSON; * stands for every item of a list or map.
-func unorder(v any, path []string) {
-	if len(path) == 0 {
-		if list, ok := v.([]any); ok {
-			slices.SortFunc(list, func(a, b any) int { return strings.Compare(encoded(a), encoded(b)) })
-		}
-		return
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		for key, item := range v {
-			if path[0] == "*" || path[0] == key {
-				unorder(item, path[1:])
-			}
-		}
-	case []any:
-		for _, item := range v {
-			unorder(item, path[min(1, len(path)):])
-		}
 	}
 }
 

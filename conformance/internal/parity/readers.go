@@ -8,7 +8,10 @@ import (
 	openapi_v2 "github.com/google/gnostic-models/openapiv2"
 	openapi_v3 "github.com/google/gnostic-models/openapiv3"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/openapi"
+	"k8s.io/client-go/openapi3"
 	utilproto "k8s.io/kube-openapi/pkg/util/proto"
 )
 
@@ -66,5 +69,33 @@ func readV3(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("models %v", models.ListModels()), nil
+	root, err := openapi3.NewRoot(oneDocument(body)).GVSpec(readAs)
+	if err != nil {
+		return "", err
+	}
+	paths, schemas := 0, 0
+	if root.Paths != nil {
+		paths = len(root.Paths.Paths)
+	}
+	if root.Components != nil {
+		schemas = len(root.Components.Schemas)
+	}
+	return fmt.Sprintf("models %v, %d paths and %d schemas", models.ListModels(), paths, schemas), nil
 }
+
+// readAs is the group-version that oneDocument has.
+var readAs = schema.GroupVersion{Group: "read.example.com", Version: "v1"}
+
+// oneDocument is an OpenAPI v3 server with one document.
+type oneDocument []byte
+
+// Paths implements openapi.Client.
+func (d oneDocument) Paths() (map[string]openapi.GroupVersion, error) {
+	return map[string]openapi.GroupVersion{"apis/" + readAs.String(): d}, nil
+}
+
+// Schema implements openapi.GroupVersion.
+func (d oneDocument) Schema(string) ([]byte, error) { return d, nil }
+
+// ServerRelativeURL implements openapi.GroupVersion.
+func (d oneDocument) ServerRelativeURL() string { return "" }

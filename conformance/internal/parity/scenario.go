@@ -169,8 +169,6 @@ type Request struct {
 	Parse string `json:"parse,omitempty"`
 	// Within is how long the servers may take to agree. Default: the scenario's.
 	Within Duration `json:"within"`
-	// Unordered are JSON paths of lists whose order is a map's in the real one.
-	Unordered []string `json:"unordered,omitempty"`
 }
 
 // Allowed is a difference that is right.
