@@ -9,11 +9,15 @@ TIMEOUT   ?= 20m
 # Every module of this repository but that of the tools.
 MODULES   := $(filter-out internal/tools,$(patsubst %/,%,$(dir $(shell git ls-files '*go.mod'))))
 
+# How many random cases each property test draws; the folders whose tests count them.
+RANDOM_CASES ?= 1000
+RANDOM       := $(sort $(dir $(shell git grep -l '^var cases tally.Tally' -- '*_test.go')))
+
 # For how long each fuzz target runs; the folders that have some.
 FUZZ_TIME ?= 5s
 FUZZED    := $(sort $(dir $(shell git grep -l '^func Fuzz' -- '*_test.go')))
 
-.PHONY: help build demo test test-race conformance fuzz bench lint verify generate clean
+.PHONY: help build demo test test-race conformance random fuzz bench lint verify generate clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +28,7 @@ build: ## Build bin/kagg
 demo: build ## Run kagg with two example apiservers
 	./bin/kagg demo
 
-test: test-race conformance fuzz ## Run all tests, with the race detector, against the real sample-apiserver and kubectl, and fuzz
+test: test-race conformance random fuzz ## Run all tests, with the race detector, against the real things, on random input
 
 test-race: ## Run this module's tests with the race detector
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
@@ -35,6 +39,10 @@ conformance: ## Run the real kube-aggregator, sample-apiserver, etcd, kubectl an
 	@summary=$$(mktemp); export CONFORMANCE_SUMMARY=$$summary; result=0; \
 	( $(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...,$(filter conformance%,$(MODULES))) ) || result=1; \
 	cat $$summary; rm -f $$summary; exit $$result
+
+# Inside a package's folder, go test shows what a passing test prints: how many cases were compared with what.
+random: ## Compare RANDOM_CASES random cases a property with the real code; -rapid.seed=N in TEST_FLAGS draws a run again
+	@$(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) -rapid.checks=$(RANDOM_CASES),$(RANDOM))
 
 # Only kagg's own packages are instrumented: to instrument all of Kubernetes, as go test -fuzz does, takes minutes.
 # Minimizing what is merely new to the fuzzer would take all the time there is.
