@@ -28,7 +28,7 @@ func Check(t testing.TB, size int, f func()) {
 	f()
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
-	if allowed := fixedBytes + bytesPerByte*uint64(size); after.TotalAlloc-before.TotalAlloc > allowed { //nolint:gosec // a size is not negative
+	if allowed := fixedBytes + bytesPerByte*uint64(size); after.TotalAlloc-before.TotalAlloc > allowed {
 		t.Errorf("an input of %d bytes allocated %d bytes, more than %d", size, after.TotalAlloc-before.TotalAlloc, allowed)
 	}
 	if took > fixedTime {
