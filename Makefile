@@ -9,7 +9,15 @@ TIMEOUT   ?= 20m
 # Every module of this repository but that of the tools.
 MODULES   := $(filter-out internal/tools,$(patsubst %/,%,$(dir $(shell git ls-files '*go.mod'))))
 
-.PHONY: help build demo test test-race conformance bench lint verify generate clean
+# How many random cases each property test draws; the folders whose tests count them.
+RANDOM_CASES ?= 1000
+RANDOM       := $(sort $(dir $(shell git grep -l '^var cases tally.Tally' -- '*_test.go')))
+
+# For how long each fuzz target runs; the folders that have some.
+FUZZ_TIME ?= 5s
+FUZZED    := $(sort $(dir $(shell git grep -l '^func Fuzz' -- '*_test.go')))
+
+.PHONY: help build demo test test-race conformance random fuzz bench lint verify generate clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +28,7 @@ build: ## Build bin/kagg
 demo: build ## Run kagg with two example apiservers
 	./bin/kagg demo
 
-test: test-race conformance ## Run all tests, with the race detector, and against the real sample-apiserver and kubectl
+test: test-race conformance random fuzz ## Run all tests, with the race detector, against the real things, on random input
 
 test-race: ## Run this module's tests with the race detector
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
@@ -31,6 +39,26 @@ conformance: ## Run the real kube-aggregator, sample-apiserver, etcd, kubectl an
 	@summary=$$(mktemp); export CONFORMANCE_SUMMARY=$$summary; result=0; \
 	( $(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...,$(filter conformance%,$(MODULES))) ) || result=1; \
 	cat $$summary; rm -f $$summary; exit $$result
+
+# Inside a package's folder, go test shows what a passing test prints: how many cases were compared with what.
+random: ## Compare RANDOM_CASES random cases a property with the real code; -rapid.seed=N in TEST_FLAGS draws a run again
+	@$(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) -rapid.checks=$(RANDOM_CASES),$(RANDOM))
+
+# Only kagg's own packages are instrumented: to instrument all of Kubernetes, as go test -fuzz does, takes minutes.
+# Minimizing what is merely new to the fuzzer would take all the time there is.
+fuzz: ## Run every fuzz target for FUZZ_TIME (go test -fuzz runs one, with the libraries instrumented)
+	@mkdir -p bin/fuzz; failed=; \
+	for folder in $(FUZZED); do \
+		binary=$(CURDIR)/bin/fuzz/$$(echo $$folder | tr / -).test; \
+		$(GO) test -c -gcflags='github.com/kagg-project/kagg/...=-d=libfuzzer' -o $$binary ./$$folder || { failed="$$failed $$folder"; continue; }; \
+		for target in $$(cd $$folder && $$binary -test.list '^Fuzz'); do \
+			echo "-- fuzz $$folder$$target for $(FUZZ_TIME)"; \
+			(cd $$folder && $$binary -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZ_TIME) -test.fuzzminimizetime 20x \
+				-test.fuzzcachedir $(CURDIR)/bin/fuzz/$$target >$$binary.log 2>&1) && grep 'execs:' $$binary.log | tail -1 \
+				|| { cat $$binary.log; failed="$$failed $$folder$$target"; }; \
+		done; \
+	done; \
+	test -z "$$failed" || { echo "fuzz failed in:$$failed"; exit 1; }
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

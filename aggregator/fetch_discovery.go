@@ -10,12 +10,8 @@ import (
 	"time"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-	apidiscoveryv2conversion "k8s.io/apiserver/pkg/apis/apidiscovery/v2"
 	"k8s.io/client-go/discovery"
 
 	"github.com/kagg-project/kagg/availability"
@@ -39,21 +35,6 @@ var (
 )
 
 var aggregatedDiscoveryGVK = schema.GroupVersionKind{Group: "apidiscovery.k8s.io", Version: "v2", Kind: "APIGroupDiscoveryList"}
-
-// discoveryDecoder reads aggregated and legacy discovery documents in any of
-// the encodings of the API machinery.
-var discoveryDecoder = func() runtime.Decoder {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(apidiscoveryv2.AddToScheme(scheme))
-	utilruntime.Must(apidiscoveryv2conversion.RegisterConversions(scheme))
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	return serializer.NewCodecFactory(scheme).UniversalDeserializer()
-}()
-
-func decodeInto(data []byte, into runtime.Object) error {
-	_, _, err := discoveryDecoder.Decode(data, nil, into)
-	return err
-}
 
 // discovered is what one round of discovery gave.
 type discovered struct {
@@ -184,11 +165,11 @@ func (f *discoveryFetcher) fetchAggregated(ctx context.Context) (*aggregatedDocu
 		known.etag = a.etag
 		return known.value.(*aggregatedDocument), nil
 	}
-	list := &apidiscoveryv2.APIGroupDiscoveryList{}
-	if err := decodeInto(a.body, list); err != nil {
-		return nil, fmt.Errorf("get /apis: the aggregated discovery document cannot be read: %w", err)
+	versions, err := discoverymerge.DecodeAggregated(a.body)
+	if err != nil {
+		return nil, fmt.Errorf("get /apis: %w", err)
 	}
-	document := &aggregatedDocument{versions: discoverymerge.FromAggregated(list)}
+	document := &aggregatedDocument{versions: versions}
 	f.pages[path] = &page{etag: a.etag, digest: digest, value: document}
 	return document, nil
 }
@@ -209,11 +190,7 @@ func (f *discoveryFetcher) fetchLegacy(ctx context.Context, gv schema.GroupVersi
 	if known := f.pages[path]; known != nil && known.digest == digest {
 		return known.value.(discoveryEntry)
 	}
-	list := &metav1.APIResourceList{}
-	if err := decodeInto(a.body, list); err != nil {
-		return failed(fmt.Errorf("get %s: the discovery document cannot be read: %w", path, err))
-	}
-	entry, err := discoverymerge.FromLegacy(gv, list)
+	entry, err := discoverymerge.DecodeLegacy(gv, a.body)
 	if err != nil {
 		return failed(fmt.Errorf("get %s: %w", path, err))
 	}

@@ -60,11 +60,11 @@ func readBuiltinAPIs(ctx context.Context, config *rest.Config) (*builtinAPIs, er
 		if err != nil {
 			return nil, err
 		}
-		list := &apidiscoveryv2.APIGroupDiscoveryList{}
-		if err := decodeInto(body, list); err != nil {
-			return nil, fmt.Errorf("the local APIs' discovery at %s cannot be read: %w", path, err)
+		entries, err := discoverymerge.DecodeAggregated(body)
+		if err != nil {
+			return nil, fmt.Errorf("the local APIs at %s: %w", path, err)
 		}
-		for gv, entry := range discoverymerge.FromAggregated(list) {
+		for gv, entry := range entries {
 			b.discovery[gv] = &entry
 		}
 	}

@@ -173,6 +173,7 @@ func TestShadowedNamesAreThoseOfKubectl(t *testing.T) {
 		client, groupResources := newDiscovered(result.Aggregated)
 		plain := restmapper.NewDiscoveryRESTMapper(groupResources)
 		kubectl := restmapper.NewShortcutExpander(plain, client, nil)
+		cases.Add(shortNames)
 
 		told := map[string]bool{}
 		for _, decision := range result.Decisions {

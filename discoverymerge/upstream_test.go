@@ -24,9 +24,21 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagg-project/kagg/discoverymerge"
+	"github.com/kagg-project/kagg/internal/tally"
 )
 
-// TestMain silences the log lines that the upstream code writes for each group-version.
+// cases counts what was compared with upstream.
+var cases tally.Tally
+
+// What the cases are compared with.
+const (
+	resourceManager = "k8s.io/apiserver's ResourceManager under kube-aggregator's DiscoveryManager"
+	versionSorter   = "kube-aggregator's SortedByGroupAndVersion"
+	shortNames      = "client-go's shortcut expander"
+)
+
+// TestMain silences the log lines that the upstream code writes for each group-version, and tells how many cases
+// were compared.
 func TestMain(m *testing.M) {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
@@ -34,7 +46,11 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	klog.SetOutput(io.Discard)
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := cases.Print(os.Stdout); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
 }
 
 // cluster is a set of backends and APIServices, and what the delegate serves.
@@ -241,6 +257,7 @@ func TestAggregatedEqualsUpstream(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCluster(t)
 		want := c.upstream(t)
+		cases.Add(resourceManager)
 		got := discoverymerge.Merge(c.inputs(), discoverymerge.UpstreamQuirks()).Aggregated
 		if diff := cmp.Diff(want, throughJSON(t, got)); diff != "" {
 			t.Errorf("the aggregated document differs from upstream's (-upstream +kagg):\n%s", diff)
@@ -255,6 +272,7 @@ func TestUnaggregatedEqualsUpstream(t *testing.T) {
 		in := c.inputs()
 		result := discoverymerge.Merge(in, discoverymerge.UpstreamQuirks())
 		want := upstreamGroups(in)
+		cases.Add(versionSorter)
 		if diff := cmp.Diff(want, result.Groups.Groups[1:]); diff != "" {
 			t.Errorf("the unaggregated list differs from upstream's (-upstream +kagg):\n%s", diff)
 		}

@@ -52,7 +52,7 @@ type goldenWant struct {
 	V3Decisions []Decision                   `json:"v3Decisions"`
 }
 
-func readGolden(t *testing.T, dir string) ([]Input, Quirks) {
+func readGolden(t testing.TB, dir string) ([]Input, Quirks) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "input.yaml"))
 	if err != nil {

@@ -7,13 +7,14 @@ import (
 	openapi_v2 "github.com/google/gnostic-models/openapiv2"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/kube-openapi/pkg/aggregator"
+	"k8s.io/kube-openapi/pkg/openapiconv"
 	openapiproto "k8s.io/kube-openapi/pkg/util/proto"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	"pgregory.net/rapid"
 )
 
 // wholeResult is everything that the two merges say, as bytes.
-func wholeResult(t testing.TB, in []Input, q Quirks) []byte {
+func wholeResult(t rapid.TB, in []Input, q Quirks) []byte {
 	t.Helper()
 	v2, err := MergeV2(in, q)
 	text := ""
@@ -47,8 +48,8 @@ func TestOrderOfInputsDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		in, quirks := randomInputs(rt), randomQuirks(rt)
-		want := wholeResult(t, in, quirks)
-		got := wholeResult(t, rapid.Permutation(in).Draw(rt, "permuted"), quirks)
+		want := wholeResult(rt, in, quirks)
+		got := wholeResult(rt, rapid.Permutation(in).Draw(rt, "permuted"), quirks)
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
 			rt.Fatalf("another order gives another result (-first +permuted):\n%s", diff)
 		}
@@ -63,7 +64,7 @@ func TestInputsStayUntouched(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		first := wholeResult(t, in, quirks)
+		first := wholeResult(rt, in, quirks)
 		after, err := json.Marshal(in)
 		if err != nil {
 			rt.Fatal(err)
@@ -71,7 +72,7 @@ func TestInputsStayUntouched(t *testing.T) {
 		if diff := cmp.Diff(string(before), string(after)); diff != "" {
 			rt.Fatalf("the merge changed its inputs (-before +after):\n%s", diff)
 		}
-		if diff := cmp.Diff(string(first), string(wholeResult(t, in, quirks))); diff != "" {
+		if diff := cmp.Diff(string(first), string(wholeResult(rt, in, quirks))); diff != "" {
 			rt.Fatalf("a second merge gives another result:\n%s", diff)
 		}
 	})
@@ -85,7 +86,7 @@ func TestSharingADocumentDoesNotMatter(t *testing.T) {
 		apart := make([]Input, len(in))
 		for i, input := range in {
 			if input.V2 != nil {
-				input.V2 = clone(t, input.V2)
+				input.V2 = clone(rt, input.V2)
 			}
 			apart[i] = input
 		}
@@ -97,7 +98,7 @@ func TestSharingADocumentDoesNotMatter(t *testing.T) {
 		if err != nil {
 			return
 		}
-		if diff := cmp.Diff(string(encodeV2(t, want.Document)), string(encodeV2(t, got.Document))); diff != "" {
+		if diff := cmp.Diff(string(encodeV2(rt, want.Document)), string(encodeV2(rt, got.Document))); diff != "" {
 			rt.Fatalf("copies give another result (-shared +copies):\n%s", diff)
 		}
 	})
@@ -124,15 +125,44 @@ func TestFilterEqualsKubeOpenAPI(t *testing.T) {
 			rt.Fatal(err)
 		}
 		prefix := rapid.SampledFrom([]string{"/apis/one.example/v1/", "/apis/two.example/v2/", "/apis/", "/none/"}).Draw(rt, "prefix")
-		want := aggregator.FilterSpecByPathsWithoutSideEffects(clone(t, doc), []string{prefix})
-		if diff := cmp.Diff(parsed(t, want), parsed(t, filterV2(doc, prefix))); diff != "" {
+		cases.Add(upstreamFilter)
+		want := aggregator.FilterSpecByPathsWithoutSideEffects(clone(rt, doc), []string{prefix})
+		if diff := cmp.Diff(parsed(rt, want), parsed(rt, filterV2(doc, prefix))); diff != "" {
 			rt.Fatalf("differs from kube-openapi (-want +got):\n%s", diff)
 		}
 	})
 }
 
+func TestConversionEqualsKubeOpenAPI(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		data, err := json.Marshal(randomDocument(rt, randomPool(rt)))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		doc, err := DecodeV2(data)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		before := string(encodeV2(rt, doc))
+		want, err := EncodeV3JSON(openapiconv.ConvertV2ToV3(clone(rt, doc)))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		cases.Add(upstreamConversion)
+		in := []Input{{APIService: "v1.one.example", Group: "one.example", Version: "v1", Backend: "ns/one:443", V2: doc}}
+		got := MergeV3(in, UpstreamQuirks()).Conversions["apis/one.example/v1"]
+		if diff := cmp.Diff(string(want), string(got.JSON)); diff != "" {
+			rt.Fatalf("differs from kube-openapi (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(before, string(encodeV2(rt, doc))); diff != "" {
+			rt.Fatalf("the source was changed (-before +after):\n%s", diff)
+		}
+	})
+}
+
 // kubectlAccepts parses a document as kubectl does, which refuses references that lead nowhere.
-func kubectlAccepts(t testing.TB, doc *spec.Swagger) error {
+func kubectlAccepts(t rapid.TB, doc *spec.Swagger) error {
 	t.Helper()
 	parsed, err := openapi_v2.ParseDocument(encodeV2(t, doc))
 	if err != nil {
@@ -166,7 +196,7 @@ func TestMergedDocumentIsAcceptedByKubectl(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			if kubectlAccepts(t, doc) != nil {
+			if kubectlAccepts(rt, doc) != nil {
 				return
 			}
 			in = append(in, Input{APIService: "v1." + group, Group: group, Version: "v1", Backend: group, V2: doc, V2ETag: group})
@@ -176,7 +206,8 @@ func TestMergedDocumentIsAcceptedByKubectl(t *testing.T) {
 			return
 		}
 		merged++
-		if err := kubectlAccepts(t, out.Document); err != nil {
+		cases.Add(upstreamModels)
+		if err := kubectlAccepts(rt, out.Document); err != nil {
 			rt.Fatalf("kubectl refuses the merged document: %v", err)
 		}
 	})

@@ -214,7 +214,8 @@ func TestMergeV2EqualsUpstream(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		in := randomInputs(rt)
-		want, wantErr := upstreamMergeV2(t, in)
+		want, wantErr := upstreamMergeV2(rt, in)
+		cases.Add(upstreamMerge)
 		got, err := MergeV2(in, UpstreamQuirks())
 		if (err != nil) != (wantErr != nil) {
 			rt.Fatalf("error %v, upstream %v", err, wantErr)
@@ -225,7 +226,7 @@ func TestMergeV2EqualsUpstream(t *testing.T) {
 		if want == nil {
 			want = emptyV2()
 		}
-		if diff := cmp.Diff(parsed(t, want), parsed(t, got.Document)); diff != "" {
+		if diff := cmp.Diff(parsed(rt, want), parsed(rt, got.Document)); diff != "" {
 			rt.Fatalf("differs from upstream (-want +got):\n%s", diff)
 		}
 	})

@@ -2,13 +2,37 @@ package openapimerge
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"sort"
 	"testing"
 
 	"k8s.io/kube-openapi/pkg/aggregator"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+	"pgregory.net/rapid"
+
+	"github.com/kagg-project/kagg/internal/tally"
 )
+
+// cases counts what was compared with upstream.
+var cases tally.Tally
+
+// What the cases are compared with.
+const (
+	upstreamMerge      = "kube-openapi's pkg/aggregator, merge"
+	upstreamFilter     = "kube-openapi's pkg/aggregator, filter"
+	upstreamConversion = "kube-openapi's pkg/openapiconv"
+	upstreamModels     = "kube-openapi's pkg/util/proto, models"
+)
+
+// TestMain tells how many cases were compared.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := cases.Print(os.Stdout); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
 
 // upstreamLess is byPriority.Less of kube-aggregator's priority.go on Inputs, bug and all.
 func upstreamLess(a, b Input, priorities map[string]int32) bool {
@@ -30,7 +54,7 @@ func upstreamLess(a, b Input, priorities map[string]int32) bool {
 
 // upstreamMergeV2 runs kube-openapi's own filter and merge as the kube-aggregator does, on a copy of its own
 // of each APIService's document. It returns nil when nothing was merged.
-func upstreamMergeV2(t testing.TB, in []Input) (*spec.Swagger, error) {
+func upstreamMergeV2(t rapid.TB, in []Input) (*spec.Swagger, error) {
 	t.Helper()
 	in = slices.Clone(in)
 	priorities := groupPriorities(in)
@@ -56,7 +80,7 @@ func upstreamMergeV2(t testing.TB, in []Input) (*spec.Swagger, error) {
 	return merged, nil
 }
 
-func clone(t testing.TB, doc *spec.Swagger) *spec.Swagger {
+func clone(t rapid.TB, doc *spec.Swagger) *spec.Swagger {
 	t.Helper()
 	out, err := DecodeV2(encodeV2(t, doc))
 	if err != nil {
@@ -65,7 +89,7 @@ func clone(t testing.TB, doc *spec.Swagger) *spec.Swagger {
 	return out
 }
 
-func encodeV2(t testing.TB, doc *spec.Swagger) []byte {
+func encodeV2(t rapid.TB, doc *spec.Swagger) []byte {
 	t.Helper()
 	data, err := EncodeV2JSON(doc)
 	if err != nil {
@@ -75,7 +99,7 @@ func encodeV2(t testing.TB, doc *spec.Swagger) []byte {
 }
 
 // parsed is what a client makes of a document.
-func parsed(t testing.TB, doc *spec.Swagger) any {
+func parsed(t rapid.TB, doc *spec.Swagger) any {
 	t.Helper()
 	var out any
 	if err := json.Unmarshal(encodeV2(t, doc), &out); err != nil {
