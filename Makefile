@@ -28,16 +28,17 @@ build: ## Build bin/kagg
 demo: build ## Run kagg with two example apiservers
 	./bin/kagg demo
 
-test: test-race conformance random fuzz ## Run all tests, with the race detector, against the real things, on random input
+test: test-race conformance fuzz ## Run all tests, with the race detector, against the real things, on random input
 
 test-race: ## Run this module's tests with the race detector
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
 
 # Not cached: the go command does not know that the tests build and run cmd/kagg.
 # What was compared is told at the end through a file: go test is silent about what passes.
-conformance: ## Run the real kube-aggregator, sample-apiserver, etcd, kubectl and Helm with kagg
+conformance: ## Run the real kube-aggregator, sample-apiserver, etcd, kubectl and Helm with kagg, and random cases
 	@summary=$$(mktemp); export CONFORMANCE_SUMMARY=$$summary; result=0; \
 	( $(call each-module,test,$(GO) test -count=1 -timeout $(TIMEOUT) $(TEST_FLAGS) ./...,$(filter conformance%,$(MODULES))) ) || result=1; \
+	$(MAKE) --no-print-directory random || result=1; \
 	cat $$summary; rm -f $$summary; exit $$result
 
 # Inside a package's folder, go test shows what a passing test prints: how many cases were compared with what.
