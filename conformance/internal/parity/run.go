@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ func (r *run) start(ctx context.Context, kagg StartKagg) error {
 func (r *run) startKagg(start StartKagg) (*side, error) {
 	h := r.scenario.RequestHeader
 	args := []string{
-		"--profile=upstream",
+		"--profile=" + cmp.Or(r.scenario.Profile, "upstream"),
 		fmt.Sprintf("--anonymous-auth=%t", r.scenario.Anonymous),
 		"--token-auth-file=" + tokenFile(r.scenario),
 	}

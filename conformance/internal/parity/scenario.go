@@ -17,7 +17,9 @@ type Scenario struct {
 	Description string `json:"description"`
 	// Anonymous lets requests without credentials in.
 	Anonymous bool `json:"anonymous,omitempty"`
-	// Within is how long the servers may take to agree on each answer. Default: 3 s.
+	// Profile is kagg's --profile. Default: upstream.
+	Profile string `json:"profile,omitempty"`
+	// Within is how long the servers may take to agree on each answer. Default: 15 s.
 	Within Duration `json:"within"`
 	// RequestHeader names other headers than X-Remote-*.
 	RequestHeader RequestHeader `json:"requestHeader"`
