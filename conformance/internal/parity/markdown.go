@@ -10,11 +10,11 @@ const documentHead = `# Conformance
 <!-- Generated from testdata/conformance: cd conformance && go generate ./... -->
 
 kagg is held to the real kube-aggregator, request by request. ` + "`make conformance`" + ` starts k8s.io/kube-aggregator
-v0.37.2, assembled as a kube-apiserver assembles it, and ` + "`kagg serve --profile=upstream`" + `, or with the
-profile that a scenario names; both get the same APIServices, Services and EndpointSlices before backends with the same
-script, and the same requests. Status, headers, trailers, body, what the backends received and the conditions of the
-APIServices are compared. JSON, CBOR and OpenAPI's protobuf are compared as documents. Not compared: dates, audit IDs, UIDs and resource versions, the values of tags that
-either server computes, ports, and the header Kagg-Generation.
+v0.37.2, assembled as a kube-apiserver assembles it, and ` + "`kagg serve --profile=upstream`" + `, or the profile
+that a scenario names; both get the same APIServices, Services and EndpointSlices before backends with the same script,
+and the same requests. Status, headers, trailers, body, what the backends received and the conditions of the
+APIServices are compared. JSON, CBOR and OpenAPI's protobuf are compared as documents. Not compared: dates, audit IDs,
+UIDs and resource versions, the values of tags that either server computes, ports, and the header Kagg-Generation.
 
 A scenario is a folder of testdata/conformance: its scenario.yaml says what the backends answer, what is done in which
 order, which requests are compared, and which differences are right. The fields are described in
