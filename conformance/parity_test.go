@@ -63,12 +63,22 @@ func checkEverywhere(t *testing.T, all []parity.Scenario) {
 	}
 }
 
+// runScenario runs a scenario, and once more, from the start, when it fails: the kube-aggregator's own controllers
+// race when it starts, and leave it without a document for a minute now and then. What differs counts when it differs
+// twice.
 func runScenario(t *testing.T, s *parity.Scenario) {
 	t.Helper()
-	result, err := parity.Run(t.Context(), s, func(args ...string) (url, stateDir string, err error) {
-		kagg := harness.StartKagg(t, args...)
-		return kagg.Client(t).URL, kagg.StateDir, nil
-	})
+	run := func() (*parity.Result, error) {
+		return parity.Run(t.Context(), s, func(args ...string) (url, stateDir string, err error) {
+			kagg := harness.StartKagg(t, args...)
+			return kagg.Client(t).URL, kagg.StateDir, nil
+		})
+	}
+	result, err := run()
+	if err != nil || len(result.NotAllowed) > 0 {
+		t.Logf("it is run again: %d differences not allowed, error %v", len(result.NotAllowed), err)
+		result, err = run()
+	}
 	compared.scenarios.Add(1)
 	compared.requests.Add(int64(result.Requests))
 	for _, a := range result.Allowed {
