@@ -113,17 +113,23 @@ func TestWithoutQuirksNothingFails(t *testing.T) {
 	})
 }
 
+// randomDecoded is a random document as a backend's is read.
+func randomDecoded(rt *rapid.T) *spec.Swagger {
+	data, err := json.Marshal(randomDocument(rt, randomPool(rt)))
+	if err != nil {
+		rt.Fatal(err)
+	}
+	doc, err := DecodeV2(data)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	return doc
+}
+
 func TestFilterEqualsKubeOpenAPI(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		data, err := json.Marshal(randomDocument(rt, randomPool(rt)))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		doc, err := DecodeV2(data)
-		if err != nil {
-			rt.Fatal(err)
-		}
+		doc := randomDecoded(rt)
 		prefix := rapid.SampledFrom([]string{"/apis/one.example/v1/", "/apis/two.example/v2/", "/apis/", "/none/"}).Draw(rt, "prefix")
 		cases.Add(upstreamFilter)
 		want := aggregator.FilterSpecByPathsWithoutSideEffects(clone(rt, doc), []string{prefix})
@@ -136,14 +142,7 @@ func TestFilterEqualsKubeOpenAPI(t *testing.T) {
 func TestConversionEqualsKubeOpenAPI(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		data, err := json.Marshal(randomDocument(rt, randomPool(rt)))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		doc, err := DecodeV2(data)
-		if err != nil {
-			rt.Fatal(err)
-		}
+		doc := randomDecoded(rt)
 		before := string(encodeV2(rt, doc))
 		want, err := EncodeV3JSON(openapiconv.ConvertV2ToV3(clone(rt, doc)))
 		if err != nil {

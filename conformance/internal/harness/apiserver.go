@@ -73,17 +73,23 @@ func (p APIServerProgram) Start(t testing.TB, k *Kagg, namespace, service string
 // AwaitReady waits until the server's own /readyz is ok.
 func (s *APIServer) AwaitReady(t testing.TB) {
 	t.Helper()
-	took := Eventually(t, startTimeout, "the custom apiserver is ready", func(ctx context.Context) error {
+	awaitReady(t, "the custom apiserver", s.Process, s.Client)
+}
+
+// awaitReady waits until the /readyz of a process that is still running is ok.
+func awaitReady(t testing.TB, what string, process *Process, client *Client) {
+	t.Helper()
+	took := Eventually(t, startTimeout, what+" is ready", func(ctx context.Context) error {
 		select {
-		case <-s.Done():
-			return fmt.Errorf("it ended with exit code %d", s.ExitCode())
+		case <-process.Done():
+			return fmt.Errorf("it ended with exit code %d", process.ExitCode())
 		default:
 		}
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		return s.Client.check(ctx, "/readyz?verbose")
+		return client.check(ctx, "/readyz?verbose")
 	})
-	t.Logf("the custom apiserver is ready after %s", took.Round(time.Millisecond))
+	t.Logf("%s is ready after %s", what, took.Round(time.Millisecond))
 }
 
 // AwaitUser waits for the server's audit event of a request to the path that it has

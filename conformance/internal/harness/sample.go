@@ -1,17 +1,14 @@
 package harness
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -46,17 +43,7 @@ func StartSampleAPIServer(t testing.TB, k *Kagg, etcdURL, namespace, service str
 
 	client := directClient(t, k.Kubeconfig, service+"."+namespace+".svc")
 	client.URL = "https://127.0.0.1:" + strconv.Itoa(port)
-	took := Eventually(t, startTimeout, "the sample-apiserver is ready", func(ctx context.Context) error {
-		select {
-		case <-s.Done():
-			return fmt.Errorf("it ended with exit code %d", s.ExitCode())
-		default:
-		}
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		return client.check(ctx, "/readyz?verbose")
-	})
-	t.Logf("the sample-apiserver is ready after %s", took.Round(time.Millisecond))
+	awaitReady(t, "the sample-apiserver", s.Process, client)
 	return s
 }
 
