@@ -55,7 +55,7 @@ func build(in buildInput) *Snapshot {
 		s.routes[routePath(a)] = r
 		s.groups[a.Spec.Group] = true
 		if a.Spec.Service == nil {
-			s.served[a.Name] = in.local.expects(schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version})
+			s.served[a.Name] = in.local.expects(groupVersionOf(a))
 		} else if r.target.Available {
 			key := in.registry.keys[a.Name]
 			if lack := in.backends[key].seen.lack(); lack != "" {
@@ -68,6 +68,8 @@ func build(in buildInput) *Snapshot {
 	}
 	s.discovery = buildDiscovery(in)
 	s.openAPI = buildOpenAPI(in)
+	s.inputs = in
+	s.inputs.previous = nil // or every snapshot would keep all those before it
 	return s
 }
 
@@ -86,6 +88,10 @@ func routePath(a *apiregistrationv1.APIService) string {
 	return "/apis/" + a.Spec.Group + "/" + a.Spec.Version
 }
 
+func groupVersionOf(a *apiregistrationv1.APIService) schema.GroupVersion {
+	return schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}
+}
+
 func buildRoute(in buildInput, a *apiregistrationv1.APIService) *route {
 	r := &route{target: proxy.Target{APIService: a.Name, Local: a.Spec.Service == nil}}
 	facts := availability.Facts{}
@@ -93,7 +99,7 @@ func buildRoute(in buildInput, a *apiregistrationv1.APIService) *route {
 		key := in.registry.keys[a.Name]
 		b := in.backends[key]
 		facts = in.registry.facts(a, b.spec)
-		facts.Probe = b.seen.probes[schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}]
+		facts.Probe = b.seen.probes[groupVersionOf(a)]
 		r.label, r.lastProbe, r.wake = key.label(), b.seen.lastProbe, b.wake
 		r.target.Resolution, r.target.Transport, r.target.TransportErr = b.spec.resolution, b.transport, b.transportErr
 		r.target.ResolveErr = b.spec.resolveErr
@@ -118,7 +124,7 @@ func discoveryInputs(in buildInput) []discoverymerge.Input {
 	inputs := make([]discoverymerge.Input, 0, len(in.registry.APIServices))
 	named := map[schema.GroupVersion]bool{}
 	for _, a := range in.registry.APIServices {
-		gv := schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version}
+		gv := groupVersionOf(a)
 		i := discoverymerge.Input{
 			APIService: a.Name, Group: gv.Group, Version: gv.Version,
 			GroupPriorityMinimum: a.Spec.GroupPriorityMinimum, VersionPriority: a.Spec.VersionPriority,

@@ -79,10 +79,6 @@ func mergeV3(inputs []openapimerge.Input) mergedV3 {
 	return m
 }
 
-func (d *openAPIDocuments) decisions() []openapimerge.Decision {
-	return append(append([]openapimerge.Decision{}, d.v2().result.Decisions...), d.v3().result.Decisions...)
-}
-
 // serveV3Index answers /openapi/v3.
 func (d *openAPIDocuments) serveV3Index(w http.ResponseWriter, req *http.Request) {
 	m := d.v3()

@@ -96,8 +96,13 @@ func newRegistry(apiServices []*apiregistrationv1.APIService, services []*corev1
 
 // resolve finds the addresses of a remote APIService.
 func (r *Registry) resolve(a *apiregistrationv1.APIService) (proxy.Resolution, error) {
+	return r.resolveService(queryOf(a), a.Annotations[proxy.EndpointAnnotation])
+}
+
+// queryOf is what a remote APIService asks for.
+func queryOf(a *apiregistrationv1.APIService) proxy.Query {
 	ref := a.Spec.Service
-	return r.resolveService(proxy.Query{Namespace: ref.Namespace, Name: ref.Name, Port: availability.Port(ref)}, a.Annotations[proxy.EndpointAnnotation])
+	return proxy.Query{Namespace: ref.Namespace, Name: ref.Name, Port: availability.Port(ref)}
 }
 
 // resolveService finds the addresses of a Service. annotation is that of the
@@ -172,7 +177,7 @@ func (r *Registry) backends() map[backendKey]backendSpec {
 			spec = backendSpec{key: key, caBundle: a.Spec.CABundle, insecure: a.Spec.InsecureSkipTLSVerify}
 			spec.resolution, spec.resolveErr = r.resolve(a)
 		}
-		spec.groupVersions = append(spec.groupVersions, schema.GroupVersion{Group: a.Spec.Group, Version: a.Spec.Version})
+		spec.groupVersions = append(spec.groupVersions, groupVersionOf(a))
 		specs[key] = spec
 	}
 	return specs

@@ -8,8 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
-	"github.com/kagg-project/kagg/discoverymerge"
-	"github.com/kagg-project/kagg/openapimerge"
 	"github.com/kagg-project/kagg/proxy"
 )
 
@@ -37,6 +35,8 @@ type Snapshot struct {
 	discovery *discoveryDocument
 	openAPI   *openAPIDocuments
 	complete  bool
+	// inputs are what the snapshot was built from.
+	inputs buildInput
 }
 
 // route is where the requests under one path go.
@@ -72,12 +72,3 @@ func (s *Snapshot) equal(o *Snapshot) bool {
 	return s.complete == o.complete && s.discovery == o.discovery && s.openAPI == o.openAPI &&
 		maps.Equal(s.Conditions, o.Conditions) && maps.Equal(s.uids, o.uids) && maps.Equal(s.lacks, o.lacks) && maps.EqualFunc(s.routes, o.routes, (*route).equal)
 }
-
-// DiscoveryDecisions returns what the discovery merge decided.
-func (s *Snapshot) DiscoveryDecisions() []discoverymerge.Decision {
-	return s.discovery.result.Decisions
-}
-
-// OpenAPIDecisions returns what the OpenAPI merges decided, v2 before v3. The
-// first call may take as long as the merge.
-func (s *Snapshot) OpenAPIDecisions() []openapimerge.Decision { return s.openAPI.decisions() }
