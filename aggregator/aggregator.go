@@ -341,7 +341,8 @@ func (a *Aggregator) router(ctx context.Context) *router {
 		profile:   a.config.Profile,
 		local:     local,
 		unserved:  newUnserved(a.config.OnEvent, a.local.Kinds()),
-		own:       newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, paths, afterOwn, checks...),
+		own: newOwnPaths(a.snapshots, func() bool { return ctx.Err() != nil }, paths,
+			http.HandlerFunc(a.serveRecording), afterOwn, checks...),
 		proxy: proxy.New(proxy.Options{
 			Local:          local,
 			WrapTransport:  traceBackends(a.tracer),

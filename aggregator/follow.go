@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,6 +15,15 @@ import (
 	"github.com/kagg-project/kagg/proxy"
 )
 
+// ManifestOptions says how kagg reads objects: the kinds that the local APIs
+// serve strictly, others as they are. The arguments are the fields of
+// manifest.Options by these names.
+func ManifestOptions(filenames []string, recursive bool, stdin io.Reader) manifest.Options {
+	return manifest.Options{
+		Filenames: filenames, Recursive: recursive, Stdin: stdin, Scheme: delegate.Scheme, Others: true, Validate: validateEndpoint,
+	}
+}
+
 // followFiles reads the objects and keeps them in step with their files until
 // ctx ends. It returns the first state, or what is wrong with it; later ones are
 // sent to the returned channel, which holds the newest alone. What is wrong with a
@@ -24,9 +34,7 @@ func (a *Aggregator) followFiles(ctx context.Context) ([]manifest.Object, <-chan
 	}
 	first := make(chan manifest.Update, 1)
 	later := make(chan []manifest.Object, 1)
-	options := manifest.Options{
-		Filenames: a.config.Filenames, Recursive: a.config.Recursive, Stdin: a.config.Stdin, Scheme: delegate.Scheme, Others: true, Validate: validateEndpoint,
-	}
+	options := ManifestOptions(a.config.Filenames, a.config.Recursive, a.config.Stdin)
 	started := false
 	ended := make(chan error, 1)
 	a.running.Go(func() {

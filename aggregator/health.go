@@ -11,10 +11,10 @@ import (
 	"k8s.io/apiserver/pkg/server/routes"
 )
 
-// newOwnPaths serves what is kagg's own: health, metrics, and the list of all
+// newOwnPaths serves what is kagg's own: health, metrics, the recording, and the list of all
 // paths, which names those of the local APIs too. storage are further checks of /readyz and
 // /healthz. All else goes to next.
-func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.Handler, storage ...healthz.HealthChecker) http.Handler {
+func newOwnPaths(s *snapshots, stopping func() bool, local []string, recording, next http.Handler, storage ...healthz.HealthChecker) http.Handler {
 	m := mux.NewPathRecorderMux("kagg")
 	routes.Index{}.Install(index{m, local, s}, m)
 	m.NotFoundHandler(next)
@@ -40,6 +40,7 @@ func newOwnPaths(s *snapshots, stopping func() bool, local []string, next http.H
 	healthz.InstallLivezHandler(m, healthz.PingHealthz)
 	healthz.InstallReadyzHandler(m, slices.Concat([]healthz.HealthChecker{healthz.PingHealthz, snapshot, backends, shutdown}, storage)...)
 	routes.DefaultMetrics{}.Install(m)
+	m.UnlistedHandle(recordingPath, recording)
 	return withGeneration(s, m)
 }
 

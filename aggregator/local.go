@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -37,9 +36,13 @@ const (
 // CustomResourceDefinitions define. It is immutable, and replaced when a definition
 // changes something; OpenAPI documents are made when a client first wants one.
 type localAPIs struct {
-	builtin *builtinAPIs
-	custom  *customresources.Catalog
+	builtin map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery
+	custom  map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery
+	// served are the group-versions of definitions, established or not.
+	served  []schema.GroupVersion
 	openAPI func() []openapimerge.Input
+	// serveCustomV3 answers /openapi/v3/KEY for the keys of definitions.
+	serveCustomV3 http.HandlerFunc
 }
 
 // builtinAPIs is what the local APIs say of themselves.
@@ -74,24 +77,25 @@ func readBuiltinAPIs(ctx context.Context, config *rest.Config) (*builtinAPIs, er
 
 // newLocalAPIs joins the local APIs and a catalog.
 func newLocalAPIs(builtin *builtinAPIs, custom *customresources.Catalog) *localAPIs {
-	l := &localAPIs{builtin: builtin, custom: custom}
-	l.openAPI = sync.OnceValue(func() []openapimerge.Input {
-		inputs := []openapimerge.Input{builtin.openAPI()}
-		if custom.HasOpenAPI() {
-			inputs = append(inputs, readCustomOpenAPI(custom))
-		}
-		return inputs
-	})
-	return l
+	return &localAPIs{
+		builtin: builtin.discovery, custom: custom.Discovery(), served: custom.Served(), serveCustomV3: custom.ServeOpenAPIV3,
+		openAPI: sync.OnceValue(func() []openapimerge.Input {
+			inputs := []openapimerge.Input{builtin.openAPI()}
+			if custom.HasOpenAPI() {
+				inputs = append(inputs, readCustomOpenAPI(custom))
+			}
+			return inputs
+		}),
+	}
 }
 
 // entry returns what a local group-version is listed with and where it comes
 // from; nil when there is none. What the local APIs have hides a definition's.
 func (l *localAPIs) entry(gv schema.GroupVersion) (*apidiscoveryv2.APIVersionDiscovery, discoverymerge.Source) {
-	if entry := l.builtin.discovery[gv]; entry != nil {
+	if entry := l.builtin[gv]; entry != nil {
 		return entry, discoverymerge.SourceBuiltin
 	}
-	return l.custom.Discovery()[gv], discoverymerge.SourceCRD
+	return l.custom[gv], discoverymerge.SourceCRD
 }
 
 // has tells whether the group-version is served locally.
@@ -103,16 +107,16 @@ func (l *localAPIs) has(gv schema.GroupVersion) bool {
 // expects tells whether the group-version is served locally, or is of a definition
 // that is not established, or not yet: its conditions say why.
 func (l *localAPIs) expects(gv schema.GroupVersion) bool {
-	return l.has(gv) || slices.Contains(l.custom.Served(), gv)
+	return l.has(gv) || slices.Contains(l.served, gv)
 }
 
 // groupVersions returns all local group-versions.
 func (l *localAPIs) groupVersions() map[schema.GroupVersion]bool {
 	all := map[schema.GroupVersion]bool{}
-	for gv := range maps.Keys(l.builtin.discovery) {
+	for gv := range l.builtin {
 		all[gv] = true
 	}
-	for gv := range maps.Keys(l.custom.Discovery()) {
+	for gv := range l.custom {
 		all[gv] = true
 	}
 	return all
@@ -121,7 +125,7 @@ func (l *localAPIs) groupVersions() map[schema.GroupVersion]bool {
 // serveOpenAPIV3 answers /openapi/v3/KEY for the delegate that owns the key.
 func (l *localAPIs) serveOpenAPIV3(w http.ResponseWriter, req *http.Request, delegate string, builtin http.Handler) {
 	if delegate == customDelegate {
-		l.custom.ServeOpenAPIV3(w, req)
+		l.serveCustomV3(w, req)
 		return
 	}
 	builtin.ServeHTTP(w, req)
@@ -140,6 +144,9 @@ func readBuiltinOpenAPI(ctx context.Context, rt http.RoundTripper, host string) 
 	return in
 }
 
+// customResourcesHost stands for the second delegate, which is asked in process.
+const customResourcesHost = "http://custom-resources.invalid"
+
 func readCustomOpenAPI(custom *customresources.Catalog) openapimerge.Input {
 	in := openapimerge.Input{APIService: customDelegate, Local: true, Backend: localBackend}
 	var err error
@@ -147,7 +154,7 @@ func readCustomOpenAPI(custom *customresources.Catalog) openapimerge.Input {
 		in.V2, in.V2Failure = nil, err.Error()
 	}
 	rt := inprocess.RoundTripper(http.HandlerFunc(custom.ServeOpenAPIV3))
-	readOpenAPIV3(context.Background(), rt, "http://custom-resources.invalid", &in)
+	readOpenAPIV3(context.Background(), rt, customResourcesHost, &in)
 	return in
 }
 
@@ -184,9 +191,10 @@ func getLocal(ctx context.Context, rt http.RoundTripper, target, accept string) 
 // goroutine.
 func newLocalState(builtin *builtinAPIs, catalog func() *customresources.Catalog) func() *localAPIs {
 	var newest *localAPIs
+	var of *customresources.Catalog
 	return func() *localAPIs {
-		if now := catalog(); newest == nil || newest.custom != now {
-			newest = newLocalAPIs(builtin, now)
+		if now := catalog(); newest == nil || of != now {
+			newest, of = newLocalAPIs(builtin, now), now
 		}
 		return newest
 	}

@@ -12,6 +12,14 @@ import (
 // as.
 const libraryModule = "k8s.io/apiserver"
 
+// Version is kagg's own version, "(unknown)" in a binary without build information.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
 // ServerVersion is what /version answers: the Kubernetes release that the
 // libraries are from, marked as kagg's.
 func ServerVersion() *version.Info {

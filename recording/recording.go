@@ -81,7 +81,7 @@ func (b *Backend) Label() string {
 type State struct {
 	// APIServices are the names of those that the backend serves.
 	APIServices []string `json:"apiServices,omitempty"`
-	// Probes are what the newest probe of each group-version found.
+	// Probes are what the newest probe of each group-version found; one that is missing has not been probed.
 	Probes map[string]Probe `json:"probes,omitempty"`
 	// Forms say how discovery was answered: aggregated, legacy or none, by group-version.
 	Forms map[string]string `json:"forms,omitempty"`
@@ -90,7 +90,9 @@ type State struct {
 	// OpenAPIV2Failure and OpenAPIV3Failure say why the newest fetch failed. Documents has the last good ones.
 	OpenAPIV2Failure string `json:"openAPIV2Failure,omitempty"`
 	OpenAPIV3Failure string `json:"openAPIV3Failure,omitempty"`
-	// Unobserved says that discovery, or the OpenAPI documents, had not been asked for yet.
+	// Unclaimed are group-versions that the backend lists and no APIService sends to it.
+	Unclaimed []string `json:"unclaimed,omitempty"`
+	// DiscoveryPending and OpenAPIPending say that it had not been asked for them yet.
 	DiscoveryPending bool `json:"discoveryPending,omitempty"`
 	OpenAPIPending   bool `json:"openAPIPending,omitempty"`
 }

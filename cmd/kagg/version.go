@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -25,9 +24,5 @@ func newVersionCommand(s streams) *cobra.Command {
 
 // versions are a line each.
 func versions() string {
-	own := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		own = info.Main.Version
-	}
-	return fmt.Sprintf("kagg %s\nKubernetes %s", own, aggregator.ServerVersion().GitVersion)
+	return fmt.Sprintf("kagg %s\nKubernetes %s", aggregator.Version(), aggregator.ServerVersion().GitVersion)
 }

@@ -94,3 +94,13 @@ func read(name string, stdin io.Reader) (data []byte, failed *Error) {
 	}
 	return data, nil
 }
+
+// Decode reads all objects in the content of one file, which Source names by file. Of o only what says how
+// strictly to read is looked at. Errors are as of Load.
+func Decode(file string, data []byte, o Options) ([]Object, error) {
+	objects, errs := newDecoder(o).decode(file, data)
+	if len(errs) > 0 {
+		return nil, errors.Join(asErrors(errs)...)
+	}
+	return objects, nil
+}
