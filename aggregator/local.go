@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/delegate/customresources"
 	"github.com/kagg-project/kagg/discoverymerge"
@@ -150,12 +151,27 @@ const customResourcesHost = "http://custom-resources.invalid"
 func readCustomOpenAPI(custom *customresources.Catalog) openapimerge.Input {
 	in := openapimerge.Input{APIService: customDelegate, Local: true, Backend: localBackend}
 	var err error
-	if in.V2, in.V2ETag, err = custom.OpenAPIV2(); err != nil {
+	if in.V2, in.V2ETag, err = customOpenAPIV2(custom); err != nil {
 		in.V2, in.V2Failure = nil, err.Error()
 	}
 	rt := inprocess.RoundTripper(http.HandlerFunc(custom.ServeOpenAPIV3))
 	readOpenAPIV3(context.Background(), rt, customResourcesHost, &in)
 	return in
+}
+
+// customOpenAPIV2 goes by way of JSON, as the kube-aggregator does: what is built in
+// process has extensions whose fields are in another order than a client expects.
+func customOpenAPIV2(custom *customresources.Catalog) (*spec.Swagger, string, error) {
+	document, etag, err := custom.OpenAPIV2()
+	if err != nil {
+		return nil, "", err
+	}
+	data, err := openapimerge.EncodeV2JSON(document)
+	if err != nil {
+		return nil, "", err
+	}
+	document, err = openapimerge.DecodeV2(data)
+	return document, etag, err
 }
 
 func readOpenAPIV3(ctx context.Context, rt http.RoundTripper, host string, in *openapimerge.Input) {

@@ -57,8 +57,8 @@ const demoHeader = `# What kagg demo serves. Edit it while the demo runs: a chan
 # Each start of the demo writes it anew: its apiservers listen on other ports then.
 `
 
-// prepareDemo makes the demo's file, without objects: their addresses are known
-// only once the example apiservers listen.
+// prepareDemo makes the demo's file, with what the example apiservers need to start
+// alone: their addresses are known only once they listen.
 func prepareDemo(stateDir string) (string, error) {
 	state, err := pki.Ensure(stateDir, pki.Options{})
 	if err != nil {
@@ -71,7 +71,7 @@ func prepareDemo(stateDir string) (string, error) {
 	}
 	defer func() { _ = release() }()
 	file := filepath.Join(state.Dir, "demo.yaml")
-	if err := os.WriteFile(file, []byte(demoHeader), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(demoHeader+demo.Delegation), 0o600); err != nil {
 		return "", fmt.Errorf("demo objects: %w", err)
 	}
 	return file, nil

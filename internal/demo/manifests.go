@@ -55,6 +55,39 @@ spec:
 {{- end}}
 `))
 
+// Delegation is the part of Manifests that lets the orchard authenticate and
+// authorize by kagg where kagg asks for RBAC: what every custom apiserver is bound to
+// in a cluster. The subject is the user of Options.Kubeconfig. It names no address,
+// so that it can be there before Start.
+const Delegation = `---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: kagg-demo-authentication
+  namespace: kube-system
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: extension-apiserver-authentication-reader
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: Group
+  name: system:kagg:apiservers
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kagg-demo-delegation
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: system:auth-delegator
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: Group
+  name: system:kagg:apiservers
+`
+
 type manifestValues struct {
 	Namespace, Service, Host, Port string
 	APIServices                    []apiServiceValues
@@ -67,9 +100,10 @@ type apiServiceValues struct {
 
 // Manifests returns the YAML documents that make kagg aggregate the servers: for
 // each a Service, an EndpointSlice with the address that it listens on, and its
-// APIServices. They are the same bytes each time.
+// APIServices; and the bindings that delegated authentication and authorization
+// take in RBAC mode. They are the same bytes each time.
 func (d *Demo) Manifests() []byte {
-	var out bytes.Buffer
+	out := bytes.NewBufferString(Delegation)
 	for _, s := range d.servers {
 		// Both come from a listener and templates of this file: neither can fail.
 		host, port, err := net.SplitHostPort(s.Address)
@@ -83,7 +117,7 @@ func (d *Demo) Manifests() []byte {
 				Name: name, Group: group, Version: version, Priority: 20 - 5*i,
 			})
 		}
-		if err := manifest.Execute(&out, values); err != nil {
+		if err := manifest.Execute(out, values); err != nil {
 			panic(fmt.Sprintf("the manifest of %s/%s: %v", s.Namespace, s.Service, err))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -32,6 +33,14 @@ func TestManifests(t *testing.T) {
 			mustDecode(t, document, &e)
 			address := net.JoinHostPort(e.Endpoints[0].Addresses[0], strconv.Itoa(int(*e.Ports[0].Port)))
 			got = append(got, "slice of "+e.Labels[discoveryv1.LabelServiceName]+" at "+address)
+		case strings.Contains(document, "kind: ClusterRoleBinding"):
+			var b rbacv1.ClusterRoleBinding
+			mustDecode(t, document, &b)
+			got = append(got, b.RoleRef.Name+" to "+b.Subjects[0].Name)
+		case strings.Contains(document, "kind: RoleBinding"):
+			var b rbacv1.RoleBinding
+			mustDecode(t, document, &b)
+			got = append(got, b.RoleRef.Name+" in "+b.Namespace+" to "+b.Subjects[0].Name)
 		default:
 			var s corev1.Service
 			mustDecode(t, document, &s)
@@ -41,6 +50,8 @@ func TestManifests(t *testing.T) {
 	servers := w.demo.Servers()
 	port := func(address string) string { return address[strings.LastIndex(address, ":")+1:] }
 	want := []string{
+		"extension-apiserver-authentication-reader in kube-system to system:kagg:apiservers",
+		"system:auth-delegator to system:kagg:apiservers",
 		"service demo/orchard to port " + port(servers[0].Address),
 		"slice of orchard at " + servers[0].Address,
 		"v1.orchard.demo.kagg.dev of orchard.demo.kagg.dev/v1 at demo/orchard",

@@ -1,0 +1,160 @@
+package aggregator_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/demo"
+	"github.com/kagg-project/kagg/openapimerge"
+	"github.com/kagg-project/kagg/recording"
+)
+
+// withDemo starts the demo's apiservers behind the rig and waits until all of
+// them has been seen.
+func withDemo(t *testing.T, r *rig) {
+	t.Helper()
+	ca, err := os.ReadFile(r.aggregator.State().FrontProxyCA.CertFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers, err := demo.Start(t.Context(), demo.Options{
+		Kubeconfig: r.aggregator.State().APIServerKubeconfig, RequestHeaderCA: ca,
+		Certificate: func(namespace, service string) (string, string, error) {
+			return r.aggregator.State().IssueServing(namespace, service)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write("demo.yaml", string(servers.Manifests()))
+	for _, s := range servers.Servers() {
+		for _, name := range s.APIServices {
+			r.waitCondition(name, string(apiregistrationv1.ConditionTrue))
+		}
+	}
+	r.eventually("all is observed", func() bool { return r.get("/readyz").status == http.StatusOK })
+}
+
+const missingAPIService = `apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.absent.example.com}
+spec: {group: absent.example.com, version: v1, groupPriorityMinimum: 1000, versionPriority: 15, service: {namespace: widgets, name: nobody}}
+`
+
+const toyDefinition = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: toys.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: toys, singular: toy, kind: Toy, shortNames: [po]}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+`
+
+// What is replayed from a recording is what the running kagg serves, through the
+// tar archive and through a folder.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *aggregator.Config) {
+		c.AuthorizationModes = []aggregator.AuthorizationMode{aggregator.AuthorizationRBAC}
+	})
+	withDemo(t, r)
+	r.write("missing.yaml", missingAPIService)
+	r.write("toys.yaml", toyDefinition)
+	r.waitCondition("v1.absent.example.com", string(apiregistrationv1.ConditionFalse))
+	r.waitCondition("v1.example.com", string(apiregistrationv1.ConditionTrue))
+	r.eventually("the toys are in OpenAPI", func() bool { return bytes.Contains([]byte(r.get("/openapi/v3").body), []byte("apis/example.com/v1")) })
+
+	files, err := aggregator.FetchRecording(t.Context(), r.admin, aggregator.RecordOptions{V3: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(t.TempDir(), "recorded")
+	if err := files.Write(folder); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := recording.Load(aggregator.ManifestOptions([]string{folder}, false, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := loaded.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(files.Paths(), again.Paths()); diff != "" {
+		t.Fatalf("the folder has other files than the archive:\n%s", diff)
+	}
+	for _, name := range files.Paths() {
+		if !bytes.Equal(files[name], again[name]) {
+			t.Errorf("%s changes when it is read and written", name)
+		}
+	}
+	replay, err := aggregator.NewReplay(loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareWithServed(t, r, replay)
+}
+
+func compareWithServed(t *testing.T, r *rig, replay *aggregator.Replay) {
+	t.Helper()
+	s := replay.Snapshot
+	list, err := json.Marshal(s.Discovery().Aggregated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameJSON(t, "/apis, aggregated", []byte(r.get("/apis", "Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").body), list)
+	groups, err := json.Marshal(s.Discovery().Groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameJSON(t, "/apis", []byte(r.get("/apis").body), groups)
+
+	v2, err := s.OpenAPIV2()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := openapimerge.EncodeV2JSON(v2.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(document, []byte(r.get("/openapi/v2").body)) {
+		sameJSON(t, "/openapi/v2", []byte(r.get("/openapi/v2").body), document)
+		t.Error("/openapi/v2 is served in other bytes than replayed")
+	}
+	index, err := openapimerge.EncodeV3Index(s.OpenAPIV3().Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameJSON(t, "/openapi/v3", []byte(r.get("/openapi/v3").body), index)
+	if diff := cmp.Diff(r.aggregator.Snapshot().Conditions, s.Conditions); diff != "" {
+		t.Errorf("conditions, served and replayed:\n%s", diff)
+	}
+	for _, v := range s.APIServices() {
+		if len(v.Object.Status.Conditions) == 0 || v.Object.Status.Conditions[0].LastTransitionTime.IsZero() {
+			t.Errorf("%s: since when it is %s is not recorded", v.Object.Name, v.Condition.Status)
+		}
+	}
+}
+
+func sameJSON(t *testing.T, what string, served, replayed []byte) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal(served, &a); err != nil {
+		t.Fatalf("%s: %v in %.100s", what, err, served)
+	}
+	if err := json.Unmarshal(replayed, &b); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Errorf("%s, served and replayed:\n%s", what, diff)
+	}
+}

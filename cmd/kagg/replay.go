@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/recording"
+)
+
+// replayFlags say what a command looks at: a running kagg, or files.
+type replayFlags struct {
+	filenames  []string
+	recursive  bool
+	server     string
+	kubeconfig string
+	context    string
+	stateDir   string
+}
+
+func (f *replayFlags) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	f.addFileFlags(flags)
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of a running kagg (default: the one in --state-dir if there is one, else $KUBECONFIG)")
+	flags.StringVar(&f.context, "context", "", "context of the kubeconfig to use")
+	flags.StringVarP(&f.server, "server", "s", "", "address of a running kagg, in place of the kubeconfig's, like https://127.0.0.1:6443")
+	flags.StringVar(&f.stateDir, "state-dir", ".kagg", "the state folder of a running kagg")
+	cobra.CheckErr(cmd.MarkFlagFilename("kubeconfig"))
+	cobra.CheckErr(cmd.MarkFlagDirname("state-dir"))
+}
+
+func (f *replayFlags) addFileFlags(flags *pflag.FlagSet) {
+	flags.StringSliceVarP(&f.filenames, "filename", "f", nil, "folder that kagg recorded, or files and folders with objects, or - for standard input; repeatable; in place of a running kagg")
+	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read folders of --filename with their subfolders")
+}
+
+// offline tells whether files are looked at.
+func (f *replayFlags) offline() bool { return len(f.filenames) > 0 }
+
+// check finds flags that do not go together.
+func (f *replayFlags) check(flags *pflag.FlagSet) error {
+	if !f.offline() {
+		if f.recursive {
+			return usageError{errors.New("--recursive goes with --filename")}
+		}
+		return nil
+	}
+	for _, name := range []string{"server", "kubeconfig", "context"} {
+		if flags.Changed(name) {
+			return usageError{fmt.Errorf("--filename looks at files, --%s at a running kagg: give one of them", name)}
+		}
+	}
+	return nil
+}
+
+// record returns the recording of a running kagg, or the one that the files hold.
+// Errors in the files are an *aggregator.InputError.
+func (f *replayFlags) record(ctx context.Context, in io.Reader, o aggregator.RecordOptions) (*recording.Recording, error) {
+	if f.offline() {
+		r, err := recording.Load(aggregator.ManifestOptions(f.filenames, f.recursive, in))
+		if err != nil {
+			return nil, &aggregator.InputError{Err: err}
+		}
+		return r, f.addLocal(ctx, r)
+	}
+	files, err := f.fetch(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return recording.Parse(files, aggregator.ManifestOptions(nil, false, nil))
+}
+
+// fetch asks the running kagg.
+func (f *replayFlags) fetch(ctx context.Context, o aggregator.RecordOptions) (recording.Files, error) {
+	config, err := f.clientConfig()
+	if err != nil {
+		return nil, err
+	}
+	return aggregator.FetchRecording(ctx, config, o)
+}
+
+// addLocal gives a recording that was written by hand the local APIs of this kagg.
+func (f *replayFlags) addLocal(ctx context.Context, r *recording.Recording) error {
+	if r.Local != nil {
+		return nil
+	}
+	folder, err := os.MkdirTemp("", "kagg-local-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	r.Local, err = aggregator.RecordLocal(ctx, folder)
+	return err
+}
+
+// clientConfig is how the running kagg is reached.
+func (f *replayFlags) clientConfig() (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.kubeconfig
+	if own := filepath.Join(f.stateDir, "kubeconfig"); f.kubeconfig == "" {
+		if _, err := os.Stat(own); err == nil {
+			rules.ExplicitPath = own
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: f.context, ClusterInfo: clientcmdapi.Cluster{Server: f.server}}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, fmt.Errorf("no kubeconfig of a running kagg in %s or $KUBECONFIG: start kagg serve, or name one with --kubeconfig, or files with -f", f.stateDir)
+	}
+	return config, err
+}
