@@ -105,7 +105,9 @@ func (a *Aggregator) recordRBAC(ctx context.Context) ([]runtime.Object, error) {
 			return client.RbacV1().ClusterRoleBindings().List(ctx, metav1.ListOptions{})
 		},
 		func() (runtime.Object, error) { return client.RbacV1().Roles("").List(ctx, metav1.ListOptions{}) },
-		func() (runtime.Object, error) { return client.RbacV1().RoleBindings("").List(ctx, metav1.ListOptions{}) },
+		func() (runtime.Object, error) {
+			return client.RbacV1().RoleBindings("").List(ctx, metav1.ListOptions{})
+		},
 	} {
 		all, err := get()
 		if err != nil {
