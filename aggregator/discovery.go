@@ -27,6 +27,9 @@ type discoveryDocument struct {
 	inputs []discoverymerge.Input
 	result discoverymerge.Result
 	etag   func() string
+	// answers are those to /apis in any form, groups those to /apis/ and to who
+	// asks for the unaggregated form.
+	answers, groups *answers
 }
 
 var (
@@ -52,7 +55,19 @@ func newLegacyDiscoveryCodecs() serializer.CodecFactory {
 func newDiscoveryDocument(inputs []discoverymerge.Input) *discoveryDocument {
 	d := &discoveryDocument{inputs: inputs, result: discoverymerge.Merge(inputs, discoverymerge.UpstreamQuirks())}
 	d.etag = sync.OnceValue(func() string { return discoveryETag(d.result.Aggregated) })
+	d.answers = newAnswers(http.HandlerFunc(d.negotiate), (*http.Request).UserAgent)
+	d.groups = newAnswers(http.HandlerFunc(d.negotiateGroups), (*http.Request).UserAgent)
 	return d
+}
+
+// serve answers /apis.
+func (d *discoveryDocument) serve(w http.ResponseWriter, req *http.Request) {
+	d.answers.ServeHTTP(w, req)
+}
+
+// serveGroups answers /apis/ with the unaggregated list.
+func (d *discoveryDocument) serveGroups(w http.ResponseWriter, req *http.Request) {
+	d.groups.ServeHTTP(w, req)
 }
 
 // discoveryETag is computed as k8s.io/apiserver does
@@ -66,14 +81,14 @@ func discoveryETag(list *apidiscoveryv2.APIGroupDiscoveryList) string {
 	return fmt.Sprintf("%X", sha512.Sum512(data))
 }
 
-// serve answers /apis in the form that the Accept header asks for, as
+// negotiate answers /apis in the form that the Accept header asks for, as
 // k8s.io/apiserver does (pkg/endpoints/discovery/aggregated, WrappedHandler);
 // CBOR is always among the encodings here, not behind a feature gate.
-func (d *discoveryDocument) serve(w http.ResponseWriter, req *http.Request) {
+func (d *discoveryDocument) negotiate(w http.ResponseWriter, req *http.Request) {
 	media, _ := negotiation.NegotiateMediaTypeOptions(req.Header.Get("Accept"),
 		aggregatedDiscoveryCodecs.SupportedMediaTypes(), aggregated.DiscoveryEndpointRestrictions)
 	if !aggregated.IsAggregatedDiscoveryGVK(media.Convert) {
-		d.serveGroups(w, req)
+		d.negotiateGroups(w, req)
 		return
 	}
 	if media.Convert.GroupVersion() != apidiscoveryv2.SchemeGroupVersion {
@@ -83,8 +98,8 @@ func (d *discoveryDocument) serve(w http.ResponseWriter, req *http.Request) {
 	aggregated.ServeHTTPWithETag(d.result.Aggregated, d.etag(), media.Convert.GroupVersion(), aggregatedDiscoveryCodecs, w, req)
 }
 
-// serveGroups answers /apis with the unaggregated list.
-func (d *discoveryDocument) serveGroups(w http.ResponseWriter, req *http.Request) {
+// negotiateGroups answers with the unaggregated list.
+func (d *discoveryDocument) negotiateGroups(w http.ResponseWriter, req *http.Request) {
 	writeDiscovery(w, req, d.result.Groups)
 }
 

@@ -27,7 +27,7 @@ type openAPIDocuments struct {
 	v2     func() mergedV2
 	v3     func() mergedV3
 	// serveV2 negotiates between JSON and protobuf, compresses, and answers
-	// If-None-Match; it encodes once.
+	// If-None-Match.
 	serveV2 http.Handler
 }
 
@@ -65,7 +65,7 @@ func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs) *openAPI
 		merged := d.v2()
 		return merged.result.Document, merged.result.ETag, merged.err
 	})).RegisterOpenAPIVersionedService("/openapi/v2", path)
-	d.serveV2 = path
+	d.serveV2 = newAnswers(path, nil)
 	return d
 }
 

@@ -1,0 +1,144 @@
+package aggregator
+
+import (
+	"compress/gzip"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+	"pgregory.net/rapid"
+
+	"github.com/kagg-project/kagg/discoverymerge"
+	"github.com/kagg-project/kagg/openapimerge"
+)
+
+// manyGroups is discovery above the size from which answers are compressed.
+func manyGroups(groups int) []discoverymerge.Input {
+	var inputs []discoverymerge.Input
+	for i := range groups {
+		entry := &apidiscoveryv2.APIVersionDiscovery{Version: "v1"}
+		for r := range 20 {
+			entry.Resources = append(entry.Resources, apidiscoveryv2.APIResourceDiscovery{
+				Resource: fmt.Sprintf("things%ds", r), SingularResource: fmt.Sprintf("things%d", r), Scope: apidiscoveryv2.ScopeNamespace,
+				ResponseKind: &metav1.GroupVersionKind{Kind: fmt.Sprintf("Thing%d", r)}, Verbs: []string{"create", "delete", "get", "list", "patch", "update", "watch"},
+			})
+		}
+		group := fmt.Sprintf("g%03d.example.com", i)
+		inputs = append(inputs, discoverymerge.Input{
+			APIService: "v1." + group, Group: group, Version: "v1", GroupPriorityMinimum: 1000, VersionPriority: 15,
+			Backend: "default/b:443", Form: discoverymerge.FormAggregated, Entry: entry,
+		})
+	}
+	return inputs
+}
+
+// largeOpenAPI is a document of some paths, each with a definition.
+func largeOpenAPI(paths int) *openAPIDocuments {
+	document := &spec.Swagger{SwaggerProps: spec.SwaggerProps{
+		Swagger: "2.0", Info: &spec.Info{InfoProps: spec.InfoProps{Title: "large", Version: "v1"}}, Paths: &spec.Paths{Paths: map[string]spec.PathItem{}},
+	}}
+	for i := range paths {
+		operation := &spec.Operation{OperationProps: spec.OperationProps{ID: fmt.Sprintf("get%d", i), Description: strings.Repeat("what it does ", 10)}}
+		document.Paths.Paths[fmt.Sprintf("/apis/example.com/v1/things%d", i)] = spec.PathItem{PathItemProps: spec.PathItemProps{Get: operation}}
+	}
+	return newOpenAPIDocuments([]openapimerge.Input{{
+		APIService: "v1.example.com", Group: "example.com", Version: "v1", GroupPriorityMinimum: 1000, VersionPriority: 15, Backend: "default/b:443", V2: document,
+	}}, noLocalAPIs())
+}
+
+// Whatever a client asks for and in whatever order clients come, the answer is the
+// library's own, its headers included.
+func TestAnswersAreTheLibrarys(t *testing.T) {
+	t.Parallel()
+	discovery, openAPI := newDiscoveryDocument(manyGroups(100)), largeOpenAPI(2000)
+	v2, ok := openAPI.serveV2.(*answers)
+	if !ok {
+		t.Fatal("/openapi/v2 is not kept")
+	}
+	kept := []*answers{discovery.answers, discovery.groups, v2}
+	etags := []string{fmt.Sprintf("%q", discovery.etag()), "", answerOf(v2.library, newRequest("application/json", "")).Header().Get("Etag")}
+	rapid.Check(t, func(rt *rapid.T) {
+		which := rapid.IntRange(0, len(kept)-1).Draw(rt, "which")
+		req := newRequest(rapid.SampledFrom([]string{
+			"", "*/*", "application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+			"application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json", "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+			"application/cbor;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "text/html", "nonsense",
+		}).Draw(rt, "accept"), rapid.SampledFrom([]string{"", "gzip", "gzip, deflate, br", "identity", "gzip;q=0"}).Draw(rt, "encoding"))
+		req.Header.Set("User-Agent", rapid.SampledFrom([]string{"curl/8", "kubectl", "Mozilla/5.0"}).Draw(rt, "agent"))
+		req.URL.RawQuery = rapid.SampledFrom([]string{"", "pretty=true", "pretty=0"}).Draw(rt, "query")
+		if etag := rapid.SampledFrom([]string{"", etags[which], `"other"`, "*", "W/" + etags[which], `"a", ` + etags[which]}).Draw(rt, "etag"); etag != "" {
+			req.Header.Set("If-None-Match", etag)
+		}
+		if rapid.IntRange(0, 9).Draw(rt, "part") == 0 {
+			req.Header.Set("Range", "bytes=0-9")
+		}
+		want, got := answerOf(kept[which].library, req), answerOf(kept[which], req)
+		if diff := cmp.Diff(want.Header(), got.Header()); want.Code != got.Code || diff != "" || want.Body.String() != got.Body.String() {
+			rt.Fatalf("%v: %d and %d, headers:\n%s", req.Header, want.Code, got.Code, diff)
+		}
+	})
+	for i, a := range kept {
+		if len(a.known) > answersKept {
+			t.Errorf("answers %d: %d are kept", i, len(a.known))
+		}
+	}
+}
+
+func newRequest(accept, encoding string) *http.Request {
+	req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	if accept != "" {
+		req.Header.Set("Accept", accept)
+	}
+	if encoding != "" {
+		req.Header.Set("Accept-Encoding", encoding)
+	}
+	return req
+}
+
+func answerOf(h http.Handler, req *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req.Clone(req.Context()))
+	return w
+}
+
+// Each form is encoded once, and forms that come to the same bytes share them.
+func TestAnswersAreKept(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	a := newAnswers(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked++
+		if strings.Contains(req.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			zipped := gzip.NewWriter(w)
+			_, _ = zipped.Write([]byte("text"))
+			_ = zipped.Close()
+			return
+		}
+		_, _ = w.Write([]byte("text"))
+	}), nil)
+	for range 3 {
+		for _, accept := range []string{"a", "b"} {
+			for _, encoding := range []string{"", "gzip"} {
+				answerOf(a, newRequest(accept, encoding))
+			}
+		}
+	}
+	if asked != 4 {
+		t.Errorf("the library was asked %d times for 4 forms", asked)
+	}
+	var bodies []*byte
+	for _, k := range a.known {
+		bodies = append(bodies, &k.answer.Load().body[0])
+	}
+	slices.SortFunc(bodies, func(a, b *byte) int { return strings.Compare(fmt.Sprintf("%p", a), fmt.Sprintf("%p", b)) })
+	if n := len(slices.Compact(bodies)); n != 2 {
+		t.Errorf("%d bodies are kept, not 2", n)
+	}
+}
