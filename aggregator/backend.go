@@ -70,6 +70,9 @@ func (b *backend) start(ctx context.Context, t trust) {
 	if b.pace.eager {
 		options.Dial = dialWatched(func() { poke(b.connLost) })
 	}
+	if b.pace.crowd.crowded() {
+		options.ReadIdleTimeout = crowdReadIdle
+	}
 	b.transport, b.transportErr = proxy.NewTransport(proxy.TLS{
 		ServerName: query.ServerName(), CABundle: b.spec.caBundle, InsecureSkipVerify: b.spec.insecure,
 		ExtraRoots: t.roots, ClientCert: t.clientCert, ClientKey: t.clientKey,
@@ -79,6 +82,10 @@ func (b *backend) start(ctx context.Context, t trust) {
 	b.done.Go(func() { b.discoveryLoop(ctx) })
 	b.done.Go(func() { b.openAPILoop(ctx) })
 }
+
+// crowdReadIdle is after how long a silent connection is pinged where there are
+// many. It is settled when a backend starts, and the library's choice in client-go.
+const crowdReadIdle = 30 * time.Second
 
 // close ends the goroutines without waiting for them, and drops the
 // connections that nobody uses.
@@ -150,7 +157,7 @@ func (b *backend) discoveryLoop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	f := newDiscoveryFetcher(fetcher{rt: b.transport, hosts: b.hosts})
-	wait := waiter{intervals: b.pace.discovery}
+	wait := b.pace.waiter(b.pace.discovery)
 	for {
 		var request discoveryRequest
 		select {
@@ -183,7 +190,7 @@ func (b *backend) openAPILoop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	f := newOpenAPIFetcher(fetcher{rt: b.transport, hosts: b.hosts})
-	wait := waiter{intervals: b.pace.openAPI}
+	wait := b.pace.waiter(b.pace.openAPI)
 	for {
 		select {
 		case <-ctx.Done():

@@ -125,6 +125,9 @@ func (l *controlLoop) apply(r report) bool {
 func (l *controlLoop) followRegistry(ctx context.Context) {
 	l.current = l.registry()
 	l.specs = l.current.backends()
+	if l.pace.crowd != nil {
+		l.pace.crowd.all.Store(int64(len(l.specs)))
+	}
 	now := l.trust()
 	served := l.servedBy()
 	for key, b := range l.backends {

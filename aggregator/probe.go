@@ -24,6 +24,21 @@ type prober struct {
 	next  int
 	// told is when a change was last reported.
 	told time.Time
+	// down is whether the crowd counts the backend among those that are.
+	down bool
+}
+
+// countDown keeps the crowd's number of backends that are down.
+func (p *prober) countDown(down bool) {
+	if p.pace.crowd == nil || p.down == down {
+		return
+	}
+	p.down = down
+	if down {
+		p.pace.crowd.down.Add(1)
+	} else {
+		p.pace.crowd.down.Add(-1)
+	}
 }
 
 // failurePatience is how long the text of a failure stands although the newest
@@ -37,7 +52,8 @@ func (b *backend) probeLoop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	p := &prober{backend: b}
-	wait := waiter{intervals: b.pace.probe}
+	wait := b.pace.waiter(b.pace.probe)
+	defer p.countDown(false)
 	losses := lossPacer{longest: b.pace.probe.regular}
 	for {
 		all := true
@@ -54,6 +70,7 @@ func (b *backend) probeLoop(ctx context.Context) {
 			}
 		}
 		p.round(ctx, all)
+		p.countDown(!p.steady())
 		if pause := wait.next(!p.steady(), 0); p.steady() {
 			timer.Reset(losses.next(pause))
 		} else {

@@ -38,7 +38,12 @@ type pace struct {
 	probeAttempts int
 	// probe, discovery and openAPI are the intervals of each.
 	probe, discovery, openAPI intervals
+	// crowd is whom the intervals are shared with; nil for nobody.
+	crowd *crowd
 }
+
+// waiter starts to wait in the given intervals.
+func (p pace) waiter(i intervals) waiter { return waiter{intervals: i, crowd: p.crowd} }
 
 // intervals say how long to wait after a round.
 type intervals struct {
@@ -52,10 +57,11 @@ type intervals struct {
 	longest    time.Duration
 }
 
-// waiter turns intervals into waits, by how each round went. It is used by one
-// goroutine.
+// waiter turns intervals into waits, by how each round went and how many backends
+// there are. It is used by one goroutine.
 type waiter struct {
 	intervals
+	crowd *crowd
 	retry time.Duration
 }
 
@@ -64,10 +70,10 @@ func (w *waiter) next(failed bool, took time.Duration) time.Duration {
 	stretched := min(took*time.Duration(w.costFactor), w.longest)
 	if failed {
 		w.retry = min(max(2*w.retry, w.firstRetry), w.lastRetry)
-		return max(w.retry, stretched)
+		return max(w.crowd.retry(w.retry), stretched)
 	}
 	w.retry = 0
-	return max(w.regular, stretched)
+	return max(w.crowd.regular(w.regular), stretched)
 }
 
 func (p Profile) pace() pace {
@@ -80,7 +86,7 @@ func (p Profile) pace() pace {
 		}
 	}
 	return pace{
-		eager: true, probesPerRound: 8, probeAttempts: 1,
+		eager: true, probesPerRound: 8, probeAttempts: 1, crowd: &crowd{},
 		probe:     intervals{regular: time.Second, firstRetry: 250 * time.Millisecond, lastRetry: 250 * time.Millisecond},
 		discovery: intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Second, costFactor: 50, longest: 10 * time.Second},
 		openAPI:   intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Minute, costFactor: 50, longest: 30 * time.Second},
