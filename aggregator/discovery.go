@@ -26,6 +26,8 @@ import (
 type discoveryDocument struct {
 	inputs []discoverymerge.Input
 	result discoverymerge.Result
+	// explained is the result with its decisions.
+	explained func() discoverymerge.Result
 	etag   func() string
 	// answers are those to /apis in any form, groups those to /apis/ and to who
 	// asks for the unaggregated form.
@@ -53,7 +55,8 @@ func newLegacyDiscoveryCodecs() serializer.CodecFactory {
 }
 
 func newDiscoveryDocument(inputs []discoverymerge.Input) *discoveryDocument {
-	d := &discoveryDocument{inputs: inputs, result: discoverymerge.Merge(inputs, discoverymerge.UpstreamQuirks())}
+	d := &discoveryDocument{inputs: inputs, result: discoverymerge.Documents(inputs, discoverymerge.UpstreamQuirks())}
+	d.explained = sync.OnceValue(func() discoverymerge.Result { return discoverymerge.Merge(inputs, discoverymerge.UpstreamQuirks()) })
 	d.etag = sync.OnceValue(func() string { return discoveryETag(d.result.Aggregated) })
 	d.answers = newAnswers(http.HandlerFunc(d.negotiate), (*http.Request).UserAgent)
 	d.groups = newAnswers(http.HandlerFunc(d.negotiateGroups), (*http.Request).UserAgent)

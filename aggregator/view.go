@@ -58,8 +58,9 @@ func (s *Snapshot) APIServices() []APIServiceView {
 // it.
 func (s *Snapshot) DiscoveryInputs() []discoverymerge.Input { return s.discovery.inputs }
 
-// Discovery returns the merged discovery. Nobody may change it.
-func (s *Snapshot) Discovery() discoverymerge.Result { return s.discovery.result }
+// Discovery returns the merged discovery and why it came out so. Nobody may change
+// it. The first call takes as long as the merge.
+func (s *Snapshot) Discovery() discoverymerge.Result { return s.discovery.explained() }
 
 // OpenAPIInputs returns what the OpenAPI merges work on. Nobody may change it.
 // The first call may take as long as making the local APIs' documents.

@@ -67,7 +67,7 @@ type Decision struct {
 	Quirk string `json:"quirk,omitempty"`
 }
 
-// recorder collects the decisions of one Merge.
+// recorder collects the decisions of one Merge. Where there is none, nobody asks for them.
 type recorder struct {
 	decisions []Decision
 }

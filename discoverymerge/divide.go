@@ -56,11 +56,13 @@ func (p *parts) take(run []*Input, q Quirks, rec *recorder) {
 			dropped = append(dropped, inputParty(in))
 		}
 	}
-	if len(dropped) > 0 {
+	if rec != nil && len(dropped) > 0 {
 		rec.add(duplicateDecision(run, served, listed, dropped))
 	}
 	if served != nil && served.Group == "" {
-		rec.add(coreGroupDecision(served, q))
+		if rec != nil {
+			rec.add(coreGroupDecision(served, q))
+		}
 		if !q.CoreGroupInAggregated {
 			return
 		}

@@ -34,7 +34,7 @@ func aggregatedDocument(groups []group, q Quirks) *apidiscoveryv2.APIGroupDiscov
 func entryOf(in *Input, q Quirks) apidiscoveryv2.APIVersionDiscovery {
 	var entry apidiscoveryv2.APIVersionDiscovery
 	if in.Entry != nil && !in.dropsResources(q) {
-		in.Entry.DeepCopyInto(&entry)
+		entry = *in.Entry
 	}
 	entry.Version = in.Version
 	entry.Freshness = apidiscoveryv2.DiscoveryFreshnessCurrent
@@ -66,7 +66,9 @@ func unaggregatedDocument(groups []group, q Quirks, rec *recorder) *metav1.APIGr
 	}
 	for _, g := range groups {
 		if g.name == apiregistrationv1.GroupName {
-			rec.add(apiRegistrationTwiceDecision(g, q))
+			if rec != nil {
+				rec.add(apiRegistrationTwiceDecision(g, q))
+			}
 			if !q.APIRegistrationTwice {
 				continue
 			}

@@ -16,7 +16,13 @@ import (
 // the first counts, in the order of APIService name, backend and falling priorities (RuleDuplicateInput), so that
 // the result is one and the same even then. It does not validate: names and priorities are taken as they are.
 func Merge(in []Input, q Quirks) Result {
-	rec := &recorder{decisions: []Decision{}}
+	return merge(in, q, &recorder{decisions: []Decision{}})
+}
+
+// Documents is Merge without the decisions, which take most of its time: who serves the documents need not say why.
+func Documents(in []Input, q Quirks) Result { return merge(in, q, nil) }
+
+func merge(in []Input, q Quirks, rec *recorder) Result {
 	parts := divide(canonical(in), q, rec)
 
 	aggregated := gather(parts.aggregated, rec)
@@ -24,16 +30,18 @@ func Merge(in []Input, q Quirks) Result {
 	unaggregated := gather(parts.unaggregated, nil)
 	slices.SortFunc(unaggregated, compareGroupsFor(q))
 
-	decidePresence(parts, aggregated, unaggregated, rec)
-	decideEntries(aggregated, q, rec)
-	decideOrder(aggregated, unaggregated, q, rec)
-	document := aggregatedDocument(aggregated, q)
-	decideShadows(parts.core, aggregated, document, rec)
-	return Result{
-		Aggregated: document,
-		Groups:     unaggregatedDocument(unaggregated, q, rec),
-		Decisions:  rec.decisions,
+	result := Result{Aggregated: aggregatedDocument(aggregated, q)}
+	if rec != nil {
+		decidePresence(parts, aggregated, unaggregated, rec)
+		decideEntries(aggregated, q, rec)
+		decideOrder(aggregated, unaggregated, q, rec)
+		decideShadows(parts.core, aggregated, result.Aggregated, rec)
 	}
+	result.Groups = unaggregatedDocument(unaggregated, q, rec)
+	if rec != nil {
+		result.Decisions = rec.decisions
+	}
+	return result
 }
 
 // claim is an input that wants its group-version in a document, with the priorities that it has there.

@@ -5,8 +5,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Result is what Merge makes. It shares no memory with the inputs. Treat it as immutable: readers need no lock
-// then.
+// Result is what Merge makes. Its Aggregated shares the resources of the inputs' entries. Treat both as immutable:
+// readers need no lock then.
 type Result struct {
 	// Aggregated is the v2 document of /apis. Its items are never nil. It has apiregistration.k8s.io only if an
 	// Input brought it.
@@ -14,7 +14,7 @@ type Result struct {
 	// Groups is the unaggregated document of /apis. Its first group is always apiregistration.k8s.io, which the
 	// aggregator serves itself.
 	Groups *metav1.APIGroupList `json:"groups"`
-	// Decisions says why the documents are what they are, in the order of Rules, roughly.
+	// Decisions says why the documents are what they are, in the order of Rules, roughly. It is nil from Documents.
 	Decisions []Decision `json:"decisions"`
 }
 
