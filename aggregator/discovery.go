@@ -28,7 +28,7 @@ type discoveryDocument struct {
 	result discoverymerge.Result
 	// explained is the result with its decisions.
 	explained func() discoverymerge.Result
-	etag   func() string
+	etag      func() string
 	// answers are those to /apis in any form, groups those to /apis/ and to who
 	// asks for the unaggregated form.
 	answers, groups *answers
