@@ -193,7 +193,7 @@ func (s *source) unite(m match) error {
 
 // copy brings what is new into the result.
 func (s *source) copy() {
-	rewrite := newRewriter(s.doc, s.renames)
+	rewrite := newRewriter(s.doc.Prepared, s.renames)
 	for _, id := range s.fresh {
 		def := &definition{name: s.doc.names[id], schema: &s.doc.definitions[id], owner: s.input, doc: s.doc, id: id}
 		if name := s.renames[id]; name != "" {
@@ -218,11 +218,11 @@ func (s *source) copy() {
 		s.parameters[param.name] = param
 	}
 	for _, i := range s.selection.paths {
-		item := s.doc.swagger.Paths.Paths[s.doc.paths[i]]
+		entry := pathEntry{item: s.doc.swagger.Paths.Paths[s.doc.paths[i]], owner: s.input, from: origin{s.doc.Prepared, true, i}}
 		if s.touched(s.doc.pathRefs[i]) {
-			item = rewrite.pathItem(item)
+			entry.item, entry.from = rewrite.pathItem(entry.item), origin{}
 		}
-		s.merger2.paths[s.doc.paths[i]] = pathEntry{item: item, owner: s.input}
+		s.merger2.paths[s.doc.paths[i]] = entry
 	}
 }
 

@@ -18,15 +18,13 @@ const (
 // gvkKey is the extension that lists the group-version-kinds of a definition.
 const gvkKey = "x-kubernetes-group-version-kind"
 
-// document is what is known about one OpenAPI v2 document. It is worked out once, however many inputs share
-// the document, and it is what makes their merge cheap: who refers to what is a graph of numbers.
+// Prepared is what MergeV2 needs to know about one OpenAPI v2 document. It is worked out once, however many inputs
+// and merges share the document, and it is what makes their merge cheap: who refers to what is a graph of numbers. It
+// is immutable.
 //
 // Nodes are the definitions, by sorted name, and after them the shared parameters, by sorted name.
-type document struct {
+type Prepared struct {
 	swagger *spec.Swagger
-	// backend is the label of the first input that has the document.
-	backend string
-	local   bool
 
 	names []string
 	ids   map[string]int
@@ -43,52 +41,72 @@ type document struct {
 
 	// used are the nodes that any path leads to.
 	used []bool
+}
+
+// Source is the document that was prepared.
+func (p *Prepared) Source() *spec.Swagger { return p.swagger }
+
+// document is one document during one merge.
+type document struct {
+	*Prepared
+	// backend is the label of the first input that has the document.
+	backend string
+	local   bool
+
 	// backRefs are the definitions that refer to a node directly; nil until they are needed.
 	backRefs [][]int
 	// hashes are fingerprints of the definitions; 0 is not worked out yet.
 	hashes []uint64
-
 	// taken are the paths that some input of the document kept, counted the definitions that were said to be
 	// shared with another document, and settled those that the result has as they are: further inputs of
 	// the document change nothing about them.
 	taken, counted, settled []bool
 }
 
-func newDocument(swagger *spec.Swagger, backend string) *document {
-	d := &document{
-		swagger: swagger, backend: backend,
-		names: slices.Sorted(maps.Keys(swagger.Definitions)), paramNames: slices.Sorted(maps.Keys(swagger.Parameters)),
+func newDocument(input *Input) *document {
+	p := input.Prepared
+	if p == nil || p.swagger != input.V2 {
+		p = Prepare(input.V2)
 	}
-	d.ids, d.paramIDs = numbered(d.names, 0), numbered(d.paramNames, len(d.names))
-	d.definitions = make([]spec.Schema, len(d.names))
-	d.parameters = make([]spec.Parameter, len(d.paramNames))
-	d.refs = make([][]int, len(d.names)+len(d.paramNames))
-	d.hashes = make([]uint64, len(d.names))
-	d.counted, d.settled = make([]bool, len(d.names)), make([]bool, len(d.names))
-	c := &collector{doc: d}
-	for i, name := range d.names {
-		d.definitions[i] = swagger.Definitions[name]
-		c.schema(&d.definitions[i])
-		d.refs[i] = c.take()
+	return &document{
+		Prepared: p, backend: input.Backend, hashes: make([]uint64, len(p.names)),
+		taken: make([]bool, len(p.paths)), counted: make([]bool, len(p.names)), settled: make([]bool, len(p.names)),
 	}
-	for i, name := range d.paramNames {
-		d.parameters[i] = swagger.Parameters[name]
-		c.parameter(&d.parameters[i])
-		d.refs[len(d.names)+i] = c.take()
+}
+
+// Prepare looks through a document, which must not change any more.
+func Prepare(swagger *spec.Swagger) *Prepared {
+	p := &Prepared{
+		swagger: swagger,
+		names:   slices.Sorted(maps.Keys(swagger.Definitions)), paramNames: slices.Sorted(maps.Keys(swagger.Parameters)),
+	}
+	p.ids, p.paramIDs = numbered(p.names, 0), numbered(p.paramNames, len(p.names))
+	p.definitions = make([]spec.Schema, len(p.names))
+	p.parameters = make([]spec.Parameter, len(p.paramNames))
+	p.refs = make([][]int, len(p.names)+len(p.paramNames))
+	c := &collector{doc: p}
+	for i, name := range p.names {
+		p.definitions[i] = swagger.Definitions[name]
+		c.schema(&p.definitions[i])
+		p.refs[i] = c.take()
+	}
+	for i, name := range p.paramNames {
+		p.parameters[i] = swagger.Parameters[name]
+		c.parameter(&p.parameters[i])
+		p.refs[len(p.names)+i] = c.take()
 	}
 	if swagger.Paths == nil {
-		return d
+		return p
 	}
-	d.paths = slices.Sorted(maps.Keys(swagger.Paths.Paths))
-	d.pathRefs = make([][]int, len(d.paths))
-	d.taken = make([]bool, len(d.paths))
-	for i, path := range d.paths {
+	p.paths = slices.Sorted(maps.Keys(swagger.Paths.Paths))
+	p.pathRefs = make([][]int, len(p.paths))
+	for i, path := range p.paths {
 		item := swagger.Paths.Paths[path]
 		c.pathItem(&item)
-		d.pathRefs[i] = c.take()
+		p.pathRefs[i] = c.take()
 	}
-	d.used = d.reach(numbers(len(d.paths)))
-	return d
+	p.used = p.reach(numbers(len(p.paths)))
+	return p
 }
 
 func numbered(names []string, first int) map[string]int {
@@ -108,8 +126,8 @@ func numbers(n int) []int {
 }
 
 // reach marks the nodes that paths lead to, through any number of references.
-func (d *document) reach(paths []int) []bool {
-	marked := make([]bool, len(d.refs))
+func (p *Prepared) reach(paths []int) []bool {
+	marked := make([]bool, len(p.refs))
 	var open []int
 	visit := func(nodes []int) {
 		for _, node := range nodes {
@@ -120,12 +138,12 @@ func (d *document) reach(paths []int) []bool {
 		}
 	}
 	for _, path := range paths {
-		visit(d.pathRefs[path])
+		visit(p.pathRefs[path])
 	}
 	for len(open) > 0 {
 		node := open[len(open)-1]
 		open = open[:len(open)-1]
-		visit(d.refs[node])
+		visit(p.refs[node])
 	}
 	return marked
 }

@@ -19,6 +19,8 @@ type V2Result struct {
 	ETag string
 	// Decisions are sorted by subject.
 	Decisions []Decision
+	// definitions and paths are where those parts of Document come from that are an input's own, unchanged.
+	definitions, paths map[string]origin
 }
 
 // merger2 is the state of one MergeV2: the result as it grows.
@@ -44,6 +46,8 @@ type merger2 struct {
 type pathEntry struct {
 	item  spec.PathItem
 	owner *Input
+	// from is where an unchanged one comes from, zero for others.
+	from origin
 }
 
 // MergeV2 merges OpenAPI v2 documents as the kube-aggregator does: in order of priority, each but the local
@@ -67,11 +71,23 @@ func MergeV2(in []Input, q Quirks) (V2Result, error) {
 		}
 	}
 	m.tellDocuments()
-	return V2Result{
-		Document:  m.document(),
-		ETag:      fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", m.etags))),
-		Decisions: m.journal.decisions(),
-	}, nil
+	result := V2Result{
+		Document:    m.document(),
+		ETag:        fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", m.etags))),
+		Decisions:   m.journal.decisions(),
+		definitions: map[string]origin{}, paths: map[string]origin{},
+	}
+	for name, def := range m.definitions {
+		if !def.rewritten && !def.gvks.changed {
+			result.definitions[name] = origin{def.doc.Prepared, false, def.id}
+		}
+	}
+	for name, path := range m.paths {
+		if path.from.document != nil {
+			result.paths[name] = path.from
+		}
+	}
+	return result, nil
 }
 
 // absorb merges one input.
@@ -87,7 +103,7 @@ func (m *merger2) absorb(input *Input) error {
 	}
 	doc := m.docs[input.V2]
 	if doc == nil {
-		doc = newDocument(input.V2, input.Backend)
+		doc = newDocument(input)
 		m.docs[input.V2] = doc
 		m.order = append(m.order, doc)
 	}
@@ -284,5 +300,5 @@ func (m *merger2) tellDocuments() {
 
 // filterV2 cuts a document to a path prefix, as kube-openapi's FilterSpecByPathsWithoutSideEffects does.
 func filterV2(doc *spec.Swagger, prefix string) *spec.Swagger {
-	return newDocument(doc, "").under(prefix).swagger()
+	return newDocument(&Input{V2: doc}).under(prefix).swagger()
 }

@@ -1,0 +1,112 @@
+package openapimerge
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/kube-openapi/pkg/validation/spec"
+)
+
+// origin is a definition or a path of an input's document.
+type origin struct {
+	document *Prepared
+	path     bool
+	number   int
+}
+
+// Fragments are the parts of one merged document as they are encoded, by the inputs' documents that they come from.
+// They spare the next encoding what did not change since. They are immutable; nil has none.
+type Fragments map[origin][]byte
+
+// seam stands, in the encoding of the rest of a document, for its definitions and for its paths.
+const seam = "/kagg-seam"
+
+// EncodeJSON encodes Document as EncodeV2JSON does. Parts that are in known, and came from the same document as they
+// are, are taken from there; the result's own Fragments are for the encoding of the next merge. It fails where
+// EncodeV2JSON does.
+func (r V2Result) EncodeJSON(known Fragments) ([]byte, Fragments, error) {
+	rest := *r.Document
+	if len(rest.Definitions) == 0 || rest.Paths == nil || len(rest.Paths.Paths) == 0 || !plain(maps.Keys(rest.Definitions)) || !plain(maps.Keys(rest.Paths.Paths)) {
+		return r.encodeWhole()
+	}
+	rest.Definitions = spec.Definitions{seam: spec.Schema{}}
+	rest.Paths = &spec.Paths{VendorExtensible: rest.Paths.VendorExtensible, Paths: map[string]spec.PathItem{seam: {}}}
+	frame, err := rest.MarshalJSON()
+	if err != nil {
+		return r.encodeWhole()
+	}
+	// Where the parts go, in the order of the encoding.
+	frames := bytes.Split(frame, []byte(`"`+seam+`":{}`))
+	first, second := bytes.Index(frame, []byte(`"definitions":{"`+seam)), bytes.Index(frame, []byte(`"paths":{"`+seam))
+	if len(frames) != 3 || first < 0 || second < 0 {
+		return r.encodeWhole()
+	}
+	e := &encoder{known: known, next: make(Fragments, len(r.definitions)+len(r.paths))}
+	writers := []func(V2Result){e.definitions, e.paths}
+	if second < first {
+		slices.Reverse(writers)
+	}
+	for i, write := range writers {
+		e.out.Write(frames[i])
+		write(r)
+	}
+	e.out.Write(frames[2])
+	if e.err != nil {
+		return r.encodeWhole()
+	}
+	return e.out.Bytes(), e.next, nil
+}
+
+// encodeWhole leaves all to the library, its errors too.
+func (r V2Result) encodeWhole() ([]byte, Fragments, error) {
+	data, err := EncodeV2JSON(r.Document)
+	return data, nil, err
+}
+
+// plain tells whether names are encoded as they are, and sorted as their bytes are.
+func plain(names func(func(string) bool)) bool {
+	for name := range names {
+		if name == seam || strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
+			return false
+		}
+	}
+	return true
+}
+
+// encoder writes the parts of a document; after an error what it wrote is worth nothing.
+type encoder struct {
+	known, next Fragments
+	out         bytes.Buffer
+	err         error
+}
+
+func (e *encoder) definitions(r V2Result) {
+	for i, name := range slices.Sorted(maps.Keys(r.Document.Definitions)) {
+		e.part(i, name, r.definitions[name], func() ([]byte, error) { return r.Document.Definitions[name].MarshalJSON() })
+	}
+}
+
+func (e *encoder) paths(r V2Result) {
+	for i, name := range slices.Sorted(maps.Keys(r.Document.Paths.Paths)) {
+		e.part(i, name, r.paths[name], func() ([]byte, error) { return r.Document.Paths.Paths[name].MarshalJSON() })
+	}
+}
+
+func (e *encoder) part(i int, name string, from origin, encode func() ([]byte, error)) {
+	content, ok := e.known[from]
+	if !ok && e.err == nil {
+		content, e.err = encode()
+	}
+	if from.document != nil {
+		e.next[from] = content
+	}
+	if i > 0 {
+		e.out.WriteByte(',')
+	}
+	e.out.WriteByte('"')
+	e.out.WriteString(name)
+	e.out.WriteString(`":`)
+	e.out.Write(content)
+}
