@@ -50,7 +50,7 @@ func largeOpenAPI(paths int) *openAPIDocuments {
 	}
 	return newOpenAPIDocuments([]openapimerge.Input{{
 		APIService: "v1.example.com", Group: "example.com", Version: "v1", GroupPriorityMinimum: 1000, VersionPriority: 15, Backend: "default/b:443", V2: document,
-	}}, noLocalAPIs())
+	}}, noLocalAPIs(), nil)
 }
 
 // Whatever a client asks for and in whatever order clients come, the answer is the

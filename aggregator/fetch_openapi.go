@@ -41,6 +41,7 @@ type openAPIFetcher struct {
 	fetcher
 	pages      map[string]*page
 	conversion *openapimerge.Conversion
+	prepared   *openapimerge.Prepared
 }
 
 func newOpenAPIFetcher(f fetcher) *openAPIFetcher {
@@ -80,7 +81,10 @@ func (f *openAPIFetcher) fetchV2(ctx context.Context) openAPIV2 {
 	}
 	// The digest, not the backend's ETag: an ETag that stays though the content
 	// changes must not hide the change.
-	return openAPIV2{document: document, etag: fmt.Sprintf("%X", f.pages[path].digest)}
+	if f.prepared == nil || f.prepared.Source() != document {
+		f.prepared = openapimerge.Prepare(document)
+	}
+	return openAPIV2{document: document, prepared: f.prepared, etag: fmt.Sprintf("%X", f.pages[path].digest)}
 }
 
 // convert gives a v2 document as v3, once for each document. One that cannot be

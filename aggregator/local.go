@@ -139,7 +139,7 @@ func readBuiltinOpenAPI(ctx context.Context, rt http.RoundTripper, host string) 
 	} else if in.V2, err = openapimerge.DecodeV2(body); err != nil {
 		in.V2Failure = err.Error()
 	} else {
-		in.V2ETag = openapimerge.LocalETag(body)
+		in.V2ETag, in.Prepared = openapimerge.LocalETag(body), openapimerge.Prepare(in.V2)
 	}
 	readOpenAPIV3(ctx, rt, host, &in)
 	return in

@@ -45,6 +45,8 @@ type discoveryEntry struct {
 
 type openAPIV2 struct {
 	document *spec.Swagger
+	// prepared is what the merges need to know of the document.
+	prepared *openapimerge.Prepared
 	etag     string
 	failure  string
 	// conversion is the document as v3, for a backend without v3 of its own.

@@ -9,10 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/kube-openapi/pkg/cached"
-	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/handler3"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/openapimerge"
 )
@@ -26,6 +23,8 @@ type openAPIDocuments struct {
 	inputs func() []openapimerge.Input
 	v2     func() mergedV2
 	v3     func() mergedV3
+	// fragments are shared by all that follow each other.
+	fragments *fragmentsCell
 	// serveV2 negotiates between JSON and protobuf, compresses, and answers
 	// If-None-Match.
 	serveV2 http.Handler
@@ -44,14 +43,12 @@ type mergedV3 struct {
 	err       error
 }
 
-// singlePath keeps the one handler that kube-openapi registers.
-type singlePath struct{ http.Handler }
-
-// Handle keeps h, whatever the path.
-func (s *singlePath) Handle(_ string, h http.Handler) { s.Handler = h }
-
-func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs) *openAPIDocuments {
-	d := &openAPIDocuments{remote: remote, local: local}
+// newOpenAPIDocuments merges nothing yet. previous is nil for the first.
+func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs, previous *openAPIDocuments) *openAPIDocuments {
+	d := &openAPIDocuments{remote: remote, local: local, fragments: &fragmentsCell{}}
+	if previous != nil {
+		d.fragments = previous.fragments
+	}
 	d.inputs = sync.OnceValue(func() []openapimerge.Input {
 		return slices.Concat(local.openAPI(), remote)
 	})
@@ -60,12 +57,7 @@ func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs) *openAPI
 		return mergedV2{result, err}
 	})
 	d.v3 = sync.OnceValue(func() mergedV3 { return mergeV3(d.inputs()) })
-	path := &singlePath{}
-	handler.NewOpenAPIServiceLazy(cached.Func(func() (*spec.Swagger, string, error) {
-		merged := d.v2()
-		return merged.result.Document, merged.result.ETag, merged.err
-	})).RegisterOpenAPIVersionedService("/openapi/v2", path)
-	d.serveV2 = newAnswers(path, nil)
+	d.serveV2 = newAnswers(newEncodedV2(d.v2, d.fragments).handler(), nil)
 	return d
 }
 

@@ -1,0 +1,41 @@
+package aggregator
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/kube-openapi/pkg/cached"
+	"k8s.io/kube-openapi/pkg/handler"
+	"pgregory.net/rapid"
+)
+
+// singlePath keeps the one handler that kube-openapi registers.
+type singlePath struct{ http.Handler }
+
+func (s *singlePath) Handle(_ string, h http.Handler) { s.Handler = h }
+
+// Whatever a client asks /openapi/v2 for, it is answered as by kube-openapi's own
+// service; only when the document was made is another moment.
+func TestOpenAPIV2IsServedAsByTheLibrary(t *testing.T) {
+	t.Parallel()
+	documents := largeOpenAPI(100)
+	merged := documents.v2()
+	library := &singlePath{}
+	handler.NewOpenAPIServiceLazy(cached.Static(merged.result.Document, merged.result.ETag)).RegisterOpenAPIVersionedService("/openapi/v2", library)
+	own := newEncodedV2(documents.v2, &fragmentsCell{}).handler()
+	etag := answerOf(library, newRequest("application/json", "")).Header().Get("Etag")
+	rapid.Check(t, func(rt *rapid.T) {
+		req := drawRequest(rt, etag)
+		req.Method = rapid.SampledFrom([]string{http.MethodGet, http.MethodGet, http.MethodHead}).Draw(rt, "method")
+		want, got := answerOf(library, req), answerOf(own, req)
+		for _, h := range []http.Header{want.Header(), got.Header()} {
+			if h.Get("Last-Modified") != "" {
+				h.Set("Last-Modified", "some time")
+			}
+		}
+		if diff := cmp.Diff(want.Header(), got.Header()); want.Code != got.Code || diff != "" || want.Body.String() != got.Body.String() {
+			rt.Fatalf("%s %v: %d and %d, headers:\n%s", req.Method, req.Header, want.Code, got.Code, diff)
+		}
+	})
+}
