@@ -1,0 +1,4 @@
+package check
+
+// behaviourChecks are about how backends answer requests.
+func behaviourChecks() []Check { return nil }

@@ -1,0 +1,69 @@
+package check
+
+import (
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/manifest"
+	"github.com/kagg-project/kagg/recording"
+)
+
+// remotes returns the APIServices with a spec.service, by name.
+func (f Facts) remotes() []aggregator.APIServiceView {
+	if f.Replay == nil {
+		return nil
+	}
+	var out []aggregator.APIServiceView
+	for _, v := range f.Replay.Snapshot.APIServices() {
+		if !v.Local() {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// backends returns what was recorded of the backends.
+func (f Facts) backends() []recording.Backend {
+	if f.Replay == nil {
+		return nil
+	}
+	return f.Replay.Recording.Backends
+}
+
+// source is where an object was read; zero where that is not known.
+func (f Facts) source(kind, namespace, name string) manifest.Source {
+	if f.Replay == nil {
+		return manifest.Source{}
+	}
+	for _, o := range f.Replay.Recording.Objects {
+		of := o.Object.GetNamespace()
+		if of == "" && namespace != "" {
+			of = "default"
+		}
+		if o.Object.GetKind() == kind && o.Object.GetName() == name && of == namespace {
+			return o.Source
+		}
+	}
+	return manifest.Source{}
+}
+
+// atAPIService is the place of an APIService.
+func (f Facts) atAPIService(v *aggregator.APIServiceView) Where {
+	s := f.source("APIService", "", v.Object.Name)
+	w := Where{File: s.File, Line: s.Line, APIService: v.Object.Name}
+	if !v.Local() {
+		w.Backend = v.Backend
+	}
+	return w
+}
+
+// atName is the place of the APIService of that name; only the name where there is none.
+func (f Facts) atName(name string) Where {
+	if f.Replay != nil {
+		views := f.Replay.Snapshot.APIServices()
+		for i := range views {
+			if views[i].Object.Name == name {
+				return f.atAPIService(&views[i])
+			}
+		}
+	}
+	return Where{APIService: name}
+}
