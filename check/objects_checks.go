@@ -2,8 +2,11 @@ package check
 
 import "github.com/kagg-project/kagg/proxy"
 
-// objectChecks are about the objects alone.
-func objectChecks() []Check {
+// objectChecks are about the objects, alone and together.
+func objectChecks() []Check { return append(manifestChecks(), orderChecks()...) }
+
+// manifestChecks are about what each object says.
+func manifestChecks() []Check {
 	return []Check{
 		{
 			Code: "KAGG001", Name: "object-refused", Area: AreaObjects, Severity: SeverityError,
