@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/kube-openapi/pkg/spec3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/aggregator"
@@ -28,8 +30,9 @@ type documents struct {
 	swagger *spec.Swagger
 	// v3 are the documents of /openapi/v3/KEY, by key, without those that cannot be read.
 	v3 map[string]*document
-	// hasIndex tells whether the backend has /openapi/v3, be it readable or not.
+	// hasIndex tells whether the backend has /openapi/v3, be it readable or not; keys are those of its index.
 	hasIndex bool
+	keys     map[string]bool
 	// unreadable says why documents cannot be read, by path.
 	unreadable map[string]string
 }
@@ -78,7 +81,7 @@ func readDocuments(r *aggregator.Replay) []*documents {
 	out := make([]*documents, 0, len(r.Recording.Backends))
 	for i := range r.Recording.Backends {
 		b := &r.Recording.Backends[i]
-		d := &documents{Backend: b, versions: ownVersions(b, inputs), v3: map[string]*document{}, unreadable: map[string]string{}}
+		d := &documents{Backend: b, versions: ownVersions(b, inputs), v3: map[string]*document{}, keys: map[string]bool{}, unreadable: map[string]string{}}
 		d.readV2()
 		d.readV3()
 		out = append(out, d)
@@ -128,14 +131,20 @@ func (d *documents) readV3() {
 	}
 	d.hasIndex = d.OpenAPIV3Index != nil || len(d.OpenAPIV3) > 0 || d.unreadable[path] != ""
 	if d.OpenAPIV3Index != nil {
-		if _, err := openapimerge.DecodeV3Index(d.OpenAPIV3Index); err != nil {
+		index, err := openapimerge.DecodeV3Index(d.OpenAPIV3Index)
+		if err != nil {
 			d.unreadable[path] = err.Error()
+		} else {
+			for key := range index.Paths {
+				d.keys[key] = true
+			}
 		}
 	}
 	for key, data := range d.OpenAPIV3 {
+		d.keys[key] = true
 		root, err := readObject(data)
 		if err == nil {
-			err = decodeV3(data)
+			err = json.Unmarshal(data, &spec3.OpenAPI{})
 		}
 		if err != nil {
 			d.unreadable[path+"/"+key] = err.Error()
@@ -185,4 +194,19 @@ func object(root map[string]any, keys ...string) map[string]any {
 		root, _ = root[key].(map[string]any)
 	}
 	return root
+}
+
+// hasPathsOf tells whether a document has paths of a group-version.
+func (d *document) hasPathsOf(v ownVersion) bool {
+	for path := range object(d.root, "paths") {
+		if strings.HasPrefix(path, "/"+v.key()+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// at is a place in one of the backend's documents.
+func (d *documents) at(path, what string) Where {
+	return Where{Backend: d.Label(), Path: path, Object: what}
 }
