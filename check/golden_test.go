@@ -17,8 +17,6 @@ import (
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/check"
-	"github.com/kagg-project/kagg/delegate"
-	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/recording"
 )
 
@@ -97,7 +95,7 @@ func run(t *testing.T, files recording.Files) []check.Finding {
 			t.Fatal(err)
 		}
 	}
-	r, err := recording.Parse(files, manifest.Options{Scheme: delegate.Scheme, Others: true})
+	r, err := recording.Parse(files, aggregator.ManifestOptions(nil, false, nil))
 	if inputs, refused := check.Refused(err); refused {
 		facts.Inputs = inputs
 		return check.Run(facts, check.Checks())

@@ -8,16 +8,23 @@ import (
 	"github.com/kagg-project/kagg/proxy"
 )
 
-// findRefused repeats what the manifest loader refused, but for wrong names.
-func findRefused(f Facts) []Finding { return refused(f.Inputs, false) }
+// findRefused repeats what the manifest loader refused, but for what has a code of its own.
+func findRefused(f Facts) []Finding {
+	return refused(f.Inputs, func(e *manifest.Error) bool { return !isNameMismatch(e) && !isAddress(e) })
+}
 
 // findNameMismatch repeats what it refused for an APIService's name that is not what its spec makes it.
-func findNameMismatch(f Facts) []Finding { return refused(f.Inputs, true) }
+func findNameMismatch(f Facts) []Finding { return refused(f.Inputs, isNameMismatch) }
 
-func refused(inputs []*manifest.Error, mismatch bool) []Finding {
+// findAddress finds addresses that the loader refused, or that were found to be none when they were looked at.
+func findAddress(f Facts) []Finding {
+	return append(refused(f.Inputs, isAddress), unresolved(proxy.CauseInvalidEndpoint, proxy.CauseUnsupportedType)(f)...)
+}
+
+func refused(inputs []*manifest.Error, wanted func(*manifest.Error) bool) []Finding {
 	var out []Finding
 	for _, e := range inputs {
-		if isNameMismatch(e) != mismatch {
+		if !wanted(e) {
 			continue
 		}
 		message := e.Message
@@ -34,12 +41,18 @@ func isNameMismatch(e *manifest.Error) bool {
 	return strings.HasSuffix(e.Field, "metadata.name") && strings.Contains(e.Message, `spec.version+"."+spec.group`)
 }
 
+func isAddress(e *manifest.Error) bool { return strings.Contains(e.Field, proxy.EndpointAnnotation) }
+
 // sentence makes a sentence of one that is written in lower case and without a full stop; "" stays.
 func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
 }
 
 // unresolved finds the APIServices whose service is served nowhere for one of the causes.

@@ -78,7 +78,7 @@ ports: [{name: https, port: 8443}]`,
 			Title: "an address that cannot be used",
 			Why:   "The annotation kagg.dev/endpoint, the type or the externalName of the Service leads nowhere, so that no request to the group-version is served.",
 			Mend:  "Write an https URL into the annotation, or a host name into spec.externalName.",
-			find:  unresolved(proxy.CauseInvalidEndpoint, proxy.CauseUnsupportedType),
+			find:  findAddress,
 			Failing: `kind: Service
 metadata: {annotations: {kagg.dev/endpoint: "http://127.0.0.1:8443"}}`,
 			Mended: `kind: Service

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,16 +33,25 @@ func gvks(definition map[string]any) (list []schema.GroupVersionKind, fault stri
 	}
 	items, ok := value.([]any)
 	if !ok {
-		return nil, fmt.Sprintf("is %v, which is no list", value)
+		return nil, fmt.Sprintf("is %s, which is no list", inJSON(value))
 	}
 	for i, item := range items {
 		gvk, ok := gvkOf(item)
 		if !ok {
-			return nil, fmt.Sprintf("has %v as item %d, which is no object with group, version and kind", item, i)
+			return nil, fmt.Sprintf("has %s as item %d, which is no object with group, version and kind", inJSON(item), i)
 		}
 		list = append(list, gvk)
 	}
 	return list, ""
+}
+
+// inJSON writes a value that came from JSON.
+func inJSON(value any) string {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(data)
 }
 
 // findMalformedGVKs finds lists of group-version-kinds that are none.

@@ -10,6 +10,8 @@ func Refused(err error) ([]*manifest.Error, bool) {
 		return nil, false
 	case *manifest.Error:
 		return []*manifest.Error{e}, true
+	case interface{ Unwrap() error }:
+		return Refused(e.Unwrap())
 	case interface{ Unwrap() []error }:
 		var out []*manifest.Error
 		for _, one := range e.Unwrap() {
