@@ -17,10 +17,15 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	// exitFindings is for commands that look for something to find fault with.
+	exitFindings = 3
 )
 
 const exitCodes = `
 Exit codes: 0 done; 1 failed; 2 wrong usage, or errors in the given objects.`
+
+const exitCodesFindings = `
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 findings.`
 
 // streams are a command's input and outputs: data to Out, all else to Err.
 type streams struct {
@@ -37,6 +42,12 @@ type usageError struct{ error }
 // Unwrap returns the error itself.
 func (e usageError) Unwrap() error { return e.error }
 
+// findingsError says that a command did its work and found fault.
+type findingsError struct{ error }
+
+// Unwrap returns the error itself.
+func (e findingsError) Unwrap() error { return e.error }
+
 // run runs one command and returns its exit code. Errors go to Err.
 func run(ctx context.Context, args []string, s streams) int {
 	root := newRootCommand(s)
@@ -47,6 +58,10 @@ func run(ctx context.Context, args []string, s streams) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
+	}
+	if _, findings := errors.AsType[findingsError](err); findings {
+		_, _ = fmt.Fprintf(s.Err, "%v\n", err)
+		return exitFindings
 	}
 	_, _ = fmt.Fprintf(s.Err, "error: %v\n", err)
 	_, usage := errors.AsType[usageError](err)
@@ -80,7 +95,7 @@ apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServeCommand(s), newDemoCommand(s), newCertCommand(s), newVersionCommand(s))
+	root.AddCommand(newServeCommand(s), newDemoCommand(s), newCertCommand(s), newCheckCommand(s), newVersionCommand(s))
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

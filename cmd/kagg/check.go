@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/check"
+	"github.com/kagg-project/kagg/check/report"
+	"github.com/kagg-project/kagg/internal/manifest"
+	"github.com/kagg-project/kagg/recording"
+)
+
+// never is the value of --fail-on that no finding reaches.
+const never = "never"
+
+// checkFlags are the flags of kagg check.
+type checkFlags struct {
+	replayFlags
+	output   string
+	failOn   string
+	only     []string
+	disable  []string
+	list     bool
+	describe string
+}
+
+func newCheckCommand(s streams) *cobra.Command {
+	f := &checkFlags{}
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Find what is wrong with objects and backends before their users do",
+		Long: `Check looks at a running kagg, or at files, and tells what is wrong with the APIServices,
+Services and backends: what, where, who breaks on it, and what mends it. Each finding has
+a code that stays the same; --list names all, --describe prints one's page, and
+docs/checks.md has them all.
+
+Files are manifests, or a folder that kagg recorded, with what each backend said.
+` + exitCodesFindings,
+		Example: `  # The kagg that runs here
+  kagg check
+
+  # Manifests alone, as annotations of a GitHub workflow
+  kagg check -f ./manifests -o github
+
+  # A recorded folder, without one check, and failing on warnings too
+  kagg check -f ./recorded --disable KAGG007 --fail-on warning`,
+		Args:              noArguments("name files with -f, and codes with --only"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(cmd.Flags()); err != nil {
+				return err
+			}
+			if f.list && f.describe != "" {
+				return usageError{errors.New("--list prints a table, --describe a page: give one of them")}
+			}
+			return f.run(cmd.Context(), s)
+		},
+	}
+	f.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.output, "output", "o", string(report.FormatText), "text, json, sarif (code scanning) or github (annotations of a workflow)")
+	flags.StringVar(&f.failOn, "fail-on", string(check.SeverityError), "the least severity that ends with exit code 3: error, warning, info or never")
+	flags.StringSliceVar(&f.only, "only", nil, "run these checks alone, by code or name; repeatable")
+	flags.StringSliceVar(&f.disable, "disable", nil, "leave these checks out, by code or name; repeatable")
+	flags.BoolVar(&f.list, "list", false, "print a table of the checks, and look at nothing")
+	flags.StringVar(&f.describe, "describe", "", "print the page of this check, by code or name, and look at nothing")
+	f.addCompletions(cmd)
+	return cmd
+}
+
+func (f *checkFlags) addCompletions(cmd *cobra.Command) {
+	var formats []string
+	for _, format := range report.Formats() {
+		formats = append(formats, string(format))
+	}
+	severities := []string{never}
+	for _, s := range check.Severities() {
+		severities = append(severities, string(s))
+	}
+	for flag, complete := range map[string]cobra.CompletionFunc{
+		"output": cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp), "fail-on": cobra.FixedCompletions(severities, cobra.ShellCompDirectiveNoFileComp),
+		"only": completeCodes, "disable": completeCodes, "describe": completeCodes,
+	} {
+		cobra.CheckErr(cmd.RegisterFlagCompletionFunc(flag, complete))
+	}
+}
+
+// completeCodes completes the last code of a list with commas.
+func completeCodes(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	before := typed[:strings.LastIndex(typed, ",")+1]
+	var out []cobra.Completion
+	for _, c := range check.Checks() {
+		out = append(out, cobra.CompletionWithDesc(before+c.Code, c.Title))
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// run prints what is asked for. What was found is a findingsError.
+func (f *checkFlags) run(ctx context.Context, s streams) error {
+	format, err := report.Parse(f.output)
+	if err != nil {
+		return usageError{fmt.Errorf("--output: %w", err)}
+	}
+	limit := check.Severity(f.failOn)
+	if f.failOn != never && !slices.Contains(check.Severities(), limit) {
+		return usageError{fmt.Errorf("unknown --fail-on %q: use error, warning, info or never", f.failOn)}
+	}
+	if f.describe != "" {
+		f.only = []string{f.describe}
+	}
+	checks, err := check.Select(f.only, f.disable)
+	if err != nil {
+		return usageError{err}
+	}
+	switch {
+	case f.list:
+		return listChecks(s.Out, checks)
+	case f.describe != "":
+		_, err := io.WriteString(s.Out, checks[0].Page())
+		return err
+	}
+	facts, err := f.facts(ctx, s.In)
+	if err != nil {
+		return err
+	}
+	found := check.Run(facts, checks)
+	r := report.Report{Findings: found, Checks: checks, Version: aggregator.Version(), Colour: coloured(s.Out)}
+	if err := r.Write(s.Out, format); err != nil {
+		return err
+	}
+	bad := 0
+	for _, one := range found {
+		if f.failOn != never && one.Severity.AtLeast(limit) {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return findingsError{fmt.Errorf("%d of %d findings are of severity %s or worse", bad, len(found), limit)}
+	}
+	return nil
+}
+
+// facts gathers what the checks look at. Objects that cannot be read are facts too.
+func (f *checkFlags) facts(ctx context.Context, in io.Reader) (check.Facts, error) {
+	facts := check.Facts{Now: time.Now()}
+	r, err := f.record(ctx, in, aggregator.RecordOptions{V3: true})
+	if inputs, refused := check.Refused(err); refused && !errors.Is(err, fs.ErrNotExist) {
+		facts.Inputs = inputs
+		return facts, nil
+	}
+	if err != nil {
+		return facts, err
+	}
+	if !f.offline() {
+		forgetSources(r)
+	}
+	facts.Replay, err = aggregator.NewReplay(r)
+	return facts, err
+}
+
+// forgetSources drops the places of objects in a file that only the recording has.
+func forgetSources(r *recording.Recording) {
+	for i := range r.Objects {
+		r.Objects[i].Source = manifest.Source{}
+	}
+}
+
+func listChecks(out io.Writer, checks []check.Check) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, err := fmt.Fprintln(w, "CODE\tSEVERITY\tAREA\tNAME\tWHAT")
+	for _, c := range checks {
+		_, lineErr := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.Code, c.Severity, c.Area, c.Name, c.Title)
+		err = errors.Join(err, lineErr)
+	}
+	return errors.Join(err, w.Flush())
+}
+
+// coloured tells whether text goes to a terminal whose user did not ask for none (https://no-color.org).
+func coloured(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
