@@ -130,6 +130,12 @@ func (f *checkFlags) run(ctx context.Context, s streams) error {
 		_, err := io.WriteString(s.Out, checks[0].Page())
 		return err
 	}
+	// The local APIs, started for files that lack them, are no news.
+	if s.SetLog != nil {
+		if err := s.SetLog(logging{format: formatText}, s.Err, func() bool { return true }); err != nil {
+			return err
+		}
+	}
 	facts, err := f.facts(ctx, s.In)
 	if err != nil {
 		return err
@@ -154,7 +160,7 @@ func (f *checkFlags) run(ctx context.Context, s streams) error {
 // facts gathers what the checks look at. Objects that cannot be read are facts too.
 func (f *checkFlags) facts(ctx context.Context, in io.Reader) (check.Facts, error) {
 	facts := check.Facts{Now: time.Now()}
-	r, err := f.record(ctx, in, aggregator.RecordOptions{V3: true})
+	r, err := f.settled(ctx, in)
 	if inputs, refused := check.Refused(err); refused && !errors.Is(err, fs.ErrNotExist) {
 		facts.Inputs = inputs
 		return facts, nil
@@ -167,6 +173,26 @@ func (f *checkFlags) facts(ctx context.Context, in io.Reader) (check.Facts, erro
 	}
 	facts.Replay, err = aggregator.NewReplay(r)
 	return facts, err
+}
+
+// settlePatience is for how long a running kagg is asked again while it still holds what it learned of a backend before
+// that answered. It asks backends anew within a second, unless its profile is another.
+const settlePatience = 3 * time.Second
+
+// settled is record, of a kagg that has asked its backends since they answer, as far as patience goes.
+func (f *checkFlags) settled(ctx context.Context, in io.Reader) (*recording.Recording, error) {
+	deadline := time.Now().Add(settlePatience)
+	for {
+		r, err := f.record(ctx, in, aggregator.RecordOptions{V3: true})
+		if err != nil || f.offline() || check.Settled(r) || time.Now().After(deadline) {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(settlePatience / 6):
+		}
+	}
 }
 
 // forgetSources drops the places of objects in a file that only the recording has.
