@@ -31,7 +31,11 @@ func TestCheck(t *testing.T) {
 	t.Run("demo", func(t *testing.T) {
 		t.Parallel()
 		kagg := harness.StartDemo(t)
-		kagg.Client(t).AwaitCode(t, 20*time.Second, "/readyz", 200)
+		// Its apiservers and their objects come after kagg itself.
+		client := kagg.Client(t)
+		client.AwaitCode(t, 20*time.Second, "/apis/weather.demo.kagg.dev/v1", 200)
+		client.AwaitCode(t, 20*time.Second, "/apis/orchard.demo.kagg.dev/v1beta1", 200)
+		client.AwaitCode(t, 20*time.Second, "/readyz", 200)
 		wantCodes(t, kagg,
 			"KAGG007", // its manifests have no caBundle
 			"KAGG011", // both groups have groupPriorityMinimum 1000
