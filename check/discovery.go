@@ -63,8 +63,9 @@ func findNotListed(f Facts) []Finding {
 
 // findUnclaimed finds group-versions that backends list and no APIService sends to them.
 func findUnclaimed(f Facts) []Finding {
-	var out []Finding
-	for _, d := range f.decided(discoverymerge.RuleUnclaimed) {
+	decisions := f.decided(discoverymerge.RuleUnclaimed)
+	out := make([]Finding, 0, len(decisions))
+	for _, d := range decisions {
 		out = append(out, Finding{Message: d.Outcome, Where: Where{Backend: d.Losers[0].Backend, Path: "/apis"}})
 	}
 	return out

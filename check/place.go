@@ -3,7 +3,6 @@ package check
 import (
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/internal/manifest"
-	"github.com/kagg-project/kagg/recording"
 )
 
 // remotes returns the APIServices with a spec.service, by name.
@@ -18,14 +17,6 @@ func (f Facts) remotes() []aggregator.APIServiceView {
 		}
 	}
 	return out
-}
-
-// backends returns what was recorded of the backends.
-func (f Facts) backends() []recording.Backend {
-	if f.Replay == nil {
-		return nil
-	}
-	return f.Replay.Recording.Backends
 }
 
 // source is where an object was read; zero where that is not known.

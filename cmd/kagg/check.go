@@ -80,14 +80,15 @@ Files are manifests, or a folder that kagg recorded, with what each backend said
 }
 
 func (f *checkFlags) addCompletions(cmd *cobra.Command) {
-	var formats []string
+	formats := make([]string, 0, len(report.Formats()))
 	for _, format := range report.Formats() {
 		formats = append(formats, string(format))
 	}
-	severities := []string{never}
+	severities := make([]string, 0, len(check.Severities())+1)
 	for _, s := range check.Severities() {
 		severities = append(severities, string(s))
 	}
+	severities = append(severities, never)
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp), "fail-on": cobra.FixedCompletions(severities, cobra.ShellCompDirectiveNoFileComp),
 		"only": completeCodes, "disable": completeCodes, "describe": completeCodes,
@@ -99,7 +100,7 @@ func (f *checkFlags) addCompletions(cmd *cobra.Command) {
 // completeCodes completes the last code of a list with commas.
 func completeCodes(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
-	var out []cobra.Completion
+	out := make([]cobra.Completion, 0, len(check.Checks()))
 	for _, c := range check.Checks() {
 		out = append(out, cobra.CompletionWithDesc(before+c.Code, c.Title))
 	}
