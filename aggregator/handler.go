@@ -27,48 +27,32 @@ type router struct {
 	unserved *unserved
 }
 
-// ServeHTTP routes as the kube-aggregator's mux does (pkg/apiserver,
-// apiserver.go): exact paths before prefixes, the local APIs last.
+// ServeHTTP answers as Snapshot.Route says.
 func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s := r.snapshots.load()
 	if r.profile == ProfileDev {
 		w.Header().Set(generationHeader, strconv.FormatUint(s.Generation, 10))
 	}
-	path := req.URL.Path
-	switch {
-	case path == "/apis":
+	switch to := s.Route(req.URL.Path); to.Rule {
+	case RoutingDiscovery:
 		s.discovery.serve(w, req)
-	case path == "/apis/":
+	case RoutingGroupList:
 		s.discovery.serveGroups(w, req)
-	case strings.HasPrefix(path, "/apis/"):
-		r.serveGroupPath(w, req, s)
-	case path == "/api" || strings.HasPrefix(path, "/api/"):
-		r.serveRoute(w, req, s.routes["/api"])
-	case path == "/openapi/v2":
+	case RoutingGroup:
+		s.discovery.serveGroup(w, req, to.Group)
+	case RoutingLocalGroup:
+		r.local.ServeHTTP(w, req)
+	case RoutingGroupVersion, RoutingNoAPIService, RoutingCore:
+		r.serveRoute(w, req, to.route)
+	case RoutingOpenAPIV2:
 		s.openAPI.serveV2.ServeHTTP(w, req)
-	case path == "/openapi/v3":
+	case RoutingOpenAPIV3List:
 		s.openAPI.serveV3Index(w, req)
-	case strings.HasPrefix(path, "/openapi/v3/"):
-		s.openAPI.serveV3(w, req, func(apiService string) { r.serveRoute(w, req, s.routeOf(apiService)) }, r.local)
-	default:
+	case RoutingOpenAPIV3:
+		s.openAPI.serveV3(w, req, to.Key, func(apiService string) { r.serveRoute(w, req, s.routeOf(apiService)) }, r.local)
+	case RoutingOther:
 		r.own.ServeHTTP(w, req)
 	}
-}
-
-// serveGroupPath answers /apis/GROUP and what is below it.
-func (r *router) serveGroupPath(w http.ResponseWriter, req *http.Request, s *Snapshot) {
-	rest := req.URL.Path[len("/apis/"):]
-	group, version, deeper := strings.Cut(rest, "/")
-	if !deeper || version == "" {
-		if s.groups[group] && group != "" {
-			s.discovery.serveGroup(w, req, group)
-			return
-		}
-		r.local.ServeHTTP(w, req)
-		return
-	}
-	version, _, _ = strings.Cut(version, "/")
-	r.serveRoute(w, req, s.routes["/apis/"+group+"/"+version])
 }
 
 // serveRoute sends the request where the route goes, or to the local APIs where

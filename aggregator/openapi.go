@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -83,10 +82,9 @@ func (d *openAPIDocuments) serveV3Index(w http.ResponseWriter, req *http.Request
 	http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(m.index))
 }
 
-// serveV3 answers /openapi/v3/KEY from whoever owns the key: a backend through
+// serveV3 answers /openapi/v3/KEY, whose key is given, from whoever owns the key: a backend through
 // the proxy, the local APIs, or the conversion of a backend's v2.
-func (d *openAPIDocuments) serveV3(w http.ResponseWriter, req *http.Request, proxied func(apiService string), local http.Handler) {
-	key := strings.TrimPrefix(req.URL.Path, "/openapi/v3/")
+func (d *openAPIDocuments) serveV3(w http.ResponseWriter, req *http.Request, key string, proxied func(apiService string), local http.Handler) {
 	m := d.v3()
 	owner, known := m.result.Owners[key]
 	switch {

@@ -35,7 +35,7 @@ func merge(in []Input, q Quirks, rec *recorder) Result {
 		decidePresence(parts, aggregated, unaggregated, rec)
 		decideEntries(aggregated, q, rec)
 		decideOrder(aggregated, unaggregated, q, rec)
-		decideShadows(parts.core, aggregated, result.Aggregated, rec)
+		result.names = decideShadows(parts.core, aggregated, result.Aggregated, rec)
 	}
 	result.Groups = unaggregatedDocument(unaggregated, q, rec)
 	if rec != nil {

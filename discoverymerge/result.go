@@ -16,6 +16,9 @@ type Result struct {
 	Groups *metav1.APIGroupList `json:"groups"`
 	// Decisions says why the documents are what they are, in the order of Rules, roughly. It is nil from Documents.
 	Decisions []Decision `json:"decisions"`
+
+	// names is what Lookup reads; nil in a Result that Merge did not make.
+	names *nameTables
 }
 
 // Group returns the document of /apis/<name>, which is the caller's own. It returns nil when no APIService has

@@ -15,6 +15,9 @@ type resourceClaim struct {
 	party Party
 	// place counts the groups from the first, the core group being 0 if the delegate has one.
 	place int
+	kind  string
+	// form says what the name is to the resource.
+	form NameForm
 }
 
 // valued is the party with its place, written only for the few claims that a decision is about.
@@ -44,13 +47,19 @@ type nameTables struct {
 	// expanding a short name.
 	exact nameTable
 	short nameTable
+	// kinds is asked for what is no resource's name.
+	kinds nameTable
+}
+
+func newNameTables() *nameTables {
+	return &nameTables{full: nameTable{}, exact: nameTable{}, short: nameTable{}, kinds: nameTable{}}
 }
 
 // decideShadows says which resource a client means by a name that several groups have, when it names no group.
 // It follows client-go: RESTMapper and shortcut expander read the aggregated document, core group first, without
 // what is Stale and without resources that have no kind.
-func decideShadows(core []*Input, groups []group, document *apidiscoveryv2.APIGroupDiscoveryList, rec *recorder) {
-	tables := nameTables{full: nameTable{}, exact: nameTable{}, short: nameTable{}}
+func decideShadows(core []*Input, groups []group, document *apidiscoveryv2.APIGroupDiscoveryList, rec *recorder) *nameTables {
+	tables := newNameTables()
 	place := 0
 	for _, in := range core {
 		if in.Entry != nil {
@@ -67,6 +76,7 @@ func decideShadows(core []*Input, groups []group, document *apidiscoveryv2.APIGr
 		}
 	}
 	tables.decide(rec)
+	return tables
 }
 
 // decide gives each name away. A short name is expanded first, unless a plural or a singular is spelt like it; a
@@ -78,12 +88,20 @@ func (t *nameTables) decide(rec *recorder) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.short)) {
-		choices := slices.Concat(t.short[name], t.full[name])
+		choices := t.choices(name)
 		if len(t.exact[name]) > 0 {
 			choices = slices.Concat(t.full[name][:1], t.short[name])
 		}
 		decideShadow(name, RuleShortNameShadowed, choices, rec)
 	}
+}
+
+// choices are all that a name may stand for, what it stands for first.
+func (t *nameTables) choices(name string) []resourceClaim {
+	if len(t.exact[name]) > 0 {
+		return slices.Concat(t.full[name], t.short[name])
+	}
+	return slices.Concat(t.short[name], t.full[name])
 }
 
 func (t *nameTables) addGroup(g *group, place int, versions []apidiscoveryv2.APIVersionDiscovery) {
@@ -101,18 +119,23 @@ func (t *nameTables) addResources(party Party, place int, resources []apidiscove
 			continue
 		}
 		party.Resource = resource.Resource
-		c := resourceClaim{party: party, place: place}
+		c := resourceClaim{party: party, place: place, kind: resource.ResponseKind.Kind}
+		c.form = NamePlural
 		t.exact.add(resource.Resource, c)
-		t.exact.add(resource.SingularResource, c)
 		t.full.add(resource.Resource, c)
+		c.form = NameSingular
+		t.exact.add(resource.SingularResource, c)
 		singular := resource.SingularResource
 		if singular == "" {
 			singular = strings.ToLower(resource.ResponseKind.Kind)
 		}
 		t.full.add(singular, c)
+		c.form = NameShort
 		for _, name := range resource.ShortNames {
 			t.short.add(name, c)
 		}
+		c.form = NameKind
+		t.kinds.add(resource.ResponseKind.Kind, c)
 	}
 }
 

@@ -38,6 +38,8 @@ type Decision struct {
 	Winner Party `json:"winner,omitzero"`
 	// Losers are those whose version was dropped, renamed or found equal, in the order of the merge.
 	Losers []Party `json:"losers,omitempty"`
+	// Renamed is the name that the losers' definition or parameter has in the result; empty when it was not renamed.
+	Renamed string `json:"renamed,omitempty"`
 	// Count is how many things the decision sums up; 0 when it is about the one subject.
 	Count int `json:"count,omitempty"`
 	// Upstream is where the real thing decides the same: file and function.

@@ -15,6 +15,8 @@ type definition struct {
 	schema *spec.Schema
 	gvks   gvkList
 	owner  *Input
+	// sharers are those whose documents brought an equal one, of each document the first.
+	sharers []*Input
 	// doc and id say where it comes from, and rewritten that references in it were changed since.
 	doc       *document
 	id        int
@@ -266,7 +268,7 @@ func (s *source) diff(id int, have *definition) string {
 
 func (s *source) tellRenamed(id int, have *definition, name string, rule Rule, quirk string) {
 	d := Decision{Subject: Subject{KindDefinition, s.doc.names[id]}, Rule: rule, Winner: have.owner.party(), Losers: []Party{s.input.party()},
-		Quirk:   quirk,
+		Quirk: quirk, Renamed: name,
 		Outcome: fmt.Sprintf("%s keeps the name; the later document's becomes %s", have.owner.Backend, name)}
 	if rule == RuleDefinitionRenameReused {
 		d.Outcome = fmt.Sprintf("%s keeps the name; the later document's equals %s and becomes that", have.owner.Backend, name)
@@ -282,6 +284,7 @@ func (s *source) tellShared(m match) {
 		return
 	}
 	s.doc.counted[m.id] = true
+	m.have.sharers = append(m.have.sharers, s.input)
 	s.journal.add(Decision{Subject: Subject{KindBackend, s.input.Backend}, Rule: RuleDefinitionShared, Losers: []Party{{Backend: s.input.Backend}},
 		Count: 1, Outcome: "definitions equal earlier documents' and are shared with them"})
 }

@@ -21,6 +21,9 @@ type V2Result struct {
 	Decisions []Decision
 	// definitions and paths are where those parts of Document come from that are an input's own, unchanged.
 	definitions, paths map[string]origin
+	// pathOwners and definitionHolders are what PathOwner and DefinitionOwners tell.
+	pathOwners        map[string]*Input
+	definitionHolders map[string]holders
 }
 
 // merger2 is the state of one MergeV2: the result as it grows.
@@ -87,6 +90,7 @@ func MergeV2(in []Input, q Quirks) (V2Result, error) {
 			result.paths[name] = path.from
 		}
 	}
+	result.pathOwners, result.definitionHolders = m.owners()
 	return result, nil
 }
 

@@ -62,7 +62,7 @@ func (s *source) renameParameter(i int, have *parameter, own *spec.Parameter) st
 			break
 		}
 		if reflect.DeepEqual(other.value, own) {
-			d.Rule = RuleParameterRenameReused
+			d.Rule, d.Renamed = RuleParameterRenameReused, other.name
 			d.Outcome = fmt.Sprintf("%s keeps the name; the later document's equals %s and becomes that", have.owner.Backend, other.name)
 			s.journal.add(d)
 			return other.name
@@ -73,7 +73,7 @@ func (s *source) renameParameter(i int, have *parameter, own *spec.Parameter) st
 		number++
 		newName = numberedName(name, number)
 	}
-	d.Rule = RuleParameterRenamed
+	d.Rule, d.Renamed = RuleParameterRenamed, newName
 	d.Outcome = fmt.Sprintf("%s keeps the name; the later document's becomes %s", have.owner.Backend, newName)
 	s.journal.add(d)
 	s.freshParams = append(s.freshParams, i)

@@ -17,6 +17,8 @@ import (
 
 // failure is an answer that comes from here and not from the backend.
 type failure struct {
+	// rule is one of the Refusal constants; "" where the backend was asked.
+	rule   string
 	code   int32
 	reason metav1.StatusReason
 	// upstream is the kube-aggregator's body.
@@ -33,18 +35,15 @@ func notAvailable(t *Target) failure {
 		message = fmt.Sprintf("APIService %s is not available", t.APIService)
 	}
 	return failure{
-		code: http.StatusServiceUnavailable, reason: metav1.StatusReasonServiceUnavailable,
+		rule: RefusalUnavailable, code: http.StatusServiceUnavailable, reason: metav1.StatusReasonServiceUnavailable,
 		upstream: serviceUnavailable, message: message,
 	}
 }
 
 func noTransport(t *Target) failure {
 	err := t.TransportErr
-	if err == nil {
-		err = errNoTransport
-	}
 	return failure{
-		code: http.StatusInternalServerError, reason: metav1.StatusReasonInternalError,
+		rule: RefusalTransport, code: http.StatusInternalServerError, reason: metav1.StatusReasonInternalError,
 		upstream: err.Error(),
 		message: fmt.Sprintf("APIService %s: no connection to its backend can be made: %v; check its caBundle and insecureSkipTLSVerify, and the front-proxy client certificate",
 			t.APIService, err),
@@ -54,7 +53,7 @@ func noTransport(t *Target) failure {
 func noUser(t *Target) failure {
 	const missing = "missing user"
 	return failure{
-		code: http.StatusInternalServerError, reason: metav1.StatusReasonInternalError,
+		rule: RefusalUser, code: http.StatusInternalServerError, reason: metav1.StatusReasonInternalError,
 		upstream: missing, message: fmt.Sprintf("APIService %s: %s: the request was not authenticated", t.APIService, missing),
 	}
 }
@@ -69,7 +68,7 @@ func notResolved(t *Target) failure {
 		why = t.ResolveErr.Error()
 	}
 	return failure{
-		code: http.StatusServiceUnavailable, reason: metav1.StatusReasonServiceUnavailable,
+		rule: RefusalAddress, code: http.StatusServiceUnavailable, reason: metav1.StatusReasonServiceUnavailable,
 		upstream: serviceUnavailable, message: fmt.Sprintf("APIService %s: its service has no address: %s", t.APIService, why),
 	}
 }

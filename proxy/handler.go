@@ -90,21 +90,12 @@ func (h *Handler) Serve(w http.ResponseWriter, req *http.Request, t Target) {
 		h.options.Local.ServeHTTP(w, req)
 		return
 	}
-	if !t.Available {
-		h.refuse(w, req, notAvailable(&t))
-		return
-	}
-	if t.TransportErr != nil || t.Transport == nil {
-		h.refuse(w, req, noTransport(&t))
-		return
+	if t.Transport == nil && t.TransportErr == nil {
+		t.TransportErr = errNoTransport
 	}
 	user, ok := genericapirequest.UserFrom(req.Context())
-	if !ok {
-		h.refuse(w, req, noUser(&t))
-		return
-	}
-	if t.ResolveErr != nil || len(t.Resolution.Hosts) == 0 {
-		h.refuse(w, req, notResolved(&t))
+	if f, refused := t.refusal(ok); refused {
+		h.refuse(w, req, f)
 		return
 	}
 

@@ -120,7 +120,7 @@ func NewTransport(t TLS, o TransportOptions) (*Transport, error) {
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	if len(t.CABundle) == 0 && len(t.ExtraRoots) > 0 && !t.InsecureSkipVerify {
+	if t.Roots() == RootsSystemAndExtra {
 		if config.RootCAs, err = systemRootsAnd(t.ExtraRoots); err != nil {
 			return nil, err
 		}
