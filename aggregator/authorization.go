@@ -50,11 +50,15 @@ func ParseAuthorizationModes(values []string) ([]AuthorizationMode, error) {
 	return out, nil
 }
 
+type namedAuthorizer = union.NamedAuthorizer
+
 // authorization decides what users may do who are let in.
 type authorization struct {
 	authorizer.Authorizer
 	authorizer.RuleResolver
 
+	// chain is who is asked, in order.
+	chain []namedAuthorizer
 	// rbac is nil where RBAC is not asked for.
 	rbac    *rbac.Authorizer
 	denials *denials
@@ -65,26 +69,28 @@ type authorization struct {
 // pkg/kubeapiserver/authorizer). Modes are known ones, each named once.
 func newAuthorization(modes []AuthorizationMode, tell func(Event)) (*authorization, error) {
 	a := &authorization{denials: newDenials(tell)}
-	authorizers := []union.NamedAuthorizer{{AuthorizerName: "system-privileged-group", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)}}
+	authorizers := []namedAuthorizer{{AuthorizerName: authorizedByGroup, Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)}}
 	var resolvers []authorizer.RuleResolver
 	for _, mode := range modes {
 		switch mode {
 		case AuthorizationAlwaysAllow:
 			all := authorizerfactory.NewAlwaysAllowAuthorizer()
-			authorizers, resolvers = append(authorizers, union.NamedAuthorizer{AuthorizerName: string(mode), Authorizer: all}), append(resolvers, all)
+			authorizers, resolvers = append(authorizers, namedAuthorizer{AuthorizerName: string(mode), Authorizer: all}), append(resolvers, all)
 		case AuthorizationAlwaysDeny:
 			none := authorizerfactory.NewAlwaysDenyAuthorizer()
-			authorizers, resolvers = append(authorizers, union.NamedAuthorizer{AuthorizerName: string(mode), Authorizer: none}), append(resolvers, none)
+			authorizers, resolvers = append(authorizers, namedAuthorizer{AuthorizerName: string(mode), Authorizer: none}), append(resolvers, none)
 		case AuthorizationRBAC:
 			a.rbac = &rbac.Authorizer{}
-			authorizers, resolvers = append(authorizers, union.NamedAuthorizer{AuthorizerName: string(mode), Authorizer: a.rbac}), append(resolvers, a.rbac)
+			authorizers, resolvers = append(authorizers, namedAuthorizer{AuthorizerName: string(mode), Authorizer: a.rbac}), append(resolvers, a.rbac)
 		}
 	}
 	a.RuleResolver = union.NewRuleResolvers(resolvers...)
 	if len(modes) == 1 && modes[0] == AuthorizationAlwaysAllow {
-		a.Authorizer = authorizers[1].Authorizer // nothing that a group could add is on the path
+		a.chain = authorizers[1:] // nothing that a group could add is on the path
+		a.Authorizer = a.chain[0].Authorizer
 		return a, nil
 	}
+	a.chain = authorizers
 	var err error
 	a.Authorizer, err = union.New(authorizers...)
 	return a, err

@@ -28,6 +28,9 @@ type Replay struct {
 	Snapshot *Snapshot
 	// Authorizer decides as the recorded kagg did.
 	Authorizer authorizer.Authorizer
+
+	// authorizers are those that Authorizer is made of, in order.
+	authorizers []namedAuthorizer
 }
 
 // NewReplay makes the snapshot that follows from a recording. It asks nobody and
@@ -67,12 +70,16 @@ func NewReplay(r *recording.Recording) (*Replay, error) {
 	}
 	out := &Replay{Recording: r, Snapshot: build(in)}
 	out.Snapshot.Generation = 1
-	out.Authorizer, err = replayAuthorizer(server.AuthorizationModes, objects.rbac)
-	return out, err
+	authorization, err := replayAuthorizer(server.AuthorizationModes, objects.rbac)
+	if err != nil {
+		return nil, err
+	}
+	out.Authorizer, out.authorizers = authorization.Authorizer, authorization.chain
+	return out, nil
 }
 
 // replayAuthorizer decides by the recorded modes and objects.
-func replayAuthorizer(values []string, objects rbac.Objects) (authorizer.Authorizer, error) {
+func replayAuthorizer(values []string, objects rbac.Objects) (*authorization, error) {
 	if len(values) == 0 {
 		values = []string{string(AuthorizationAlwaysAllow)}
 	}
@@ -87,7 +94,7 @@ func replayAuthorizer(values []string, objects rbac.Objects) (authorizer.Authori
 	if a.rbac != nil {
 		a.rbac.Set(rbac.NewIndex(objects))
 	}
-	return a.Authorizer, nil
+	return a, nil
 }
 
 // replayObjects are the objects of a recording that decide something.

@@ -55,11 +55,25 @@ func (r Result) Lookup(name, group string) []Choice {
 	}
 	choices := make([]Choice, 0, len(claims))
 	for _, c := range claims {
+		c = r.names.expanded(c)
 		if !slices.ContainsFunc(choices, func(o Choice) bool { return o.Party.Group == c.party.Group && o.Party.Resource == c.party.Resource }) {
 			choices = append(choices, Choice{Party: c.valued(), Kind: c.kind, Form: c.form})
 		}
 	}
 	return choices
+}
+
+// expanded is what the RESTMapper finds for the plural and the group that a short name stands for: the version that
+// it prefers need not have the short name.
+func (t *nameTables) expanded(c resourceClaim) resourceClaim {
+	if c.form != NameShort {
+		return c
+	}
+	if found := t.within(c.party.Resource, c.party.Group).full[c.party.Resource]; len(found) > 0 {
+		found[0].form = NameShort
+		return found[0]
+	}
+	return c
 }
 
 // within is the tables' entries of a name in one group or, where none is, in groups that begin so.

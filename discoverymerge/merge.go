@@ -35,6 +35,7 @@ func merge(in []Input, q Quirks, rec *recorder) Result {
 		decidePresence(parts, aggregated, unaggregated, rec)
 		decideEntries(aggregated, q, rec)
 		decideOrder(aggregated, unaggregated, q, rec)
+		result.versions = versionInfos(aggregated)
 		result.names = decideShadows(parts.core, aggregated, result.Aggregated, rec)
 	}
 	result.Groups = unaggregatedDocument(unaggregated, q, rec)

@@ -182,3 +182,42 @@ func TestShadowedNamesAreThoseOfKubectl(t *testing.T) {
 		}
 	})
 }
+
+// TestLookupIsThatOfKubectl asks the real shortcut expander for every name, with no group and with each.
+func TestLookupIsThatOfKubectl(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := slices.DeleteFunc(drawCluster(t).inputs(), func(in discoverymerge.Input) bool { return in.Group == "" })
+		result := discoverymerge.Merge(in, drawQuirks(t))
+		client, groupResources := newDiscovered(result.Aggregated)
+		kubectl := restmapper.NewShortcutExpander(restmapper.NewDiscoveryRESTMapper(groupResources), client, nil)
+		cases.Add(shortNames)
+		groups := []string{""}
+		for _, group := range client.groups {
+			groups = append(groups, group.Name)
+		}
+		for _, name := range slices.Concat(drawnNames, result.Names()) {
+			for _, group := range groups {
+				want, err := kubectl.ResourceFor(schema.GroupVersionResource{Group: group, Resource: name})
+				if meta.IsAmbiguousError(err) {
+					continue
+				}
+				got := result.Lookup(name, group)
+				if len(got) > 0 && got[0].Form == discoverymerge.NameKind {
+					got = nil // kubectl asks for kinds when it finds no resource
+				}
+				switch {
+				case err != nil && len(got) > 0:
+					t.Errorf("kubectl does not find %q in group %q: %v; Lookup finds %+v", name, group, err, got[0])
+				case err == nil && len(got) == 0:
+					t.Errorf("kubectl takes %q in group %q for %v, Lookup finds nothing", name, group, want)
+				case err == nil:
+					party := got[0].Party
+					if found := (schema.GroupVersionResource{Group: party.Group, Version: party.Version, Resource: party.Resource}); found != want {
+						t.Errorf("kubectl takes %q in group %q for %v, Lookup for %v", name, group, want, found)
+					}
+				}
+			}
+		}
+	})
+}

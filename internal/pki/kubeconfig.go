@@ -37,7 +37,7 @@ func (s *State) WriteKubeconfigs(server string, servingCA []byte) error {
 		return err
 	}
 	err = firstError(
-		s.writeKubeconfig(s.Kubeconfig, server, servingCA, adminUser, s.Admin),
+		s.writeKubeconfig(s.Kubeconfig, server, servingCA, AdminUser, s.Admin),
 		s.writeKubeconfig(s.APIServerKubeconfig, server, servingCA, apiserverUser, s.APIServer),
 	)
 	return firstError(err, unlock())

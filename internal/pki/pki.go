@@ -18,8 +18,9 @@ const (
 	// backdate lets a client or backend whose clock is a little behind accept a new certificate.
 	backdate = 5 * time.Minute
 
-	adminUser      = "kubernetes-admin"
-	adminGroup     = "system:masters"
+	// AdminUser and AdminGroup are who the kubeconfig of kagg names.
+	AdminUser      = "kubernetes-admin"
+	AdminGroup     = "system:masters"
 	apiserverUser  = "system:kagg:apiserver"
 	apiserverGroup = "system:kagg:apiservers"
 	frontProxyUser = "front-proxy-client"
@@ -208,7 +209,7 @@ func (s *State) leaves(serving hosts) []plannedLeaf {
 			hosts:   serving,
 		}},
 		{s.Admin, s.ClusterCA, leaf{
-			subject: pkix.Name{CommonName: adminUser, Organization: []string{adminGroup}},
+			subject: pkix.Name{CommonName: AdminUser, Organization: []string{AdminGroup}},
 			usages:  client,
 		}},
 		{s.APIServer, s.ClusterCA, leaf{
