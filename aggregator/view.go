@@ -9,6 +9,9 @@ import (
 	"github.com/kagg-project/kagg/proxy"
 )
 
+// LocalBackend names the local APIs where decisions name a backend.
+const LocalBackend = localBackend
+
 // APIServiceView is one APIService with all that was decided about it.
 type APIServiceView struct {
 	// Object is the APIService, with the status that was last written: its

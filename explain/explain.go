@@ -1,0 +1,162 @@
+package explain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/manifest"
+	"github.com/kagg-project/kagg/proxy"
+)
+
+// UnknownError says that there is nothing of a target's name.
+type UnknownError struct {
+	Target Target
+	// Nearest are targets that may have been meant, the nearest first.
+	Nearest []string
+}
+
+// Error names the target and those that may have been meant.
+func (e *UnknownError) Error() string {
+	if len(e.Nearest) == 0 {
+		return fmt.Sprintf("there is no %s, and nothing with a name like it", e.Target)
+	}
+	return fmt.Sprintf("there is no %s: did you mean %s?", e.Target, strings.Join(e.Nearest, " or "))
+}
+
+// Explain says why a target is as it is. A target that there is not is an *UnknownError; a request whose method or path
+// is none is another error. ctx bounds nothing but what authorizers do with it.
+func Explain(ctx context.Context, r *aggregator.Replay, t Target) (Explanation, error) {
+	e := newExplainer(r, t)
+	var err error
+	switch t.Kind {
+	case KindGroup:
+		err = e.group()
+	case KindVersion:
+		err = e.version()
+	case KindResource:
+		err = e.resource()
+	case KindDefinition:
+		err = e.definition()
+	case KindPath:
+		err = e.path()
+	case KindAPIService:
+		err = e.apiService()
+	case KindRequest:
+		err = e.request(ctx)
+	default:
+		err = fmt.Errorf("there is no kind of target %q: write %s", t.Kind, forms)
+	}
+	if err != nil {
+		return Explanation{}, err
+	}
+	return e.out, nil
+}
+
+// explainer makes one explanation.
+type explainer struct {
+	replay   *aggregator.Replay
+	snapshot *aggregator.Snapshot
+	target   Target
+	services []aggregator.APIServiceView
+	out      Explanation
+}
+
+func newExplainer(r *aggregator.Replay, t Target) *explainer {
+	return &explainer{
+		replay: r, snapshot: r.Snapshot, target: t, services: r.Snapshot.APIServices(),
+		out: Explanation{Target: t.String(), Decisions: []Decision{}},
+	}
+}
+
+// add adds decisions that are not there yet.
+func (e *explainer) add(decisions ...Decision) {
+	for _, d := range decisions {
+		if !slices.ContainsFunc(e.out.Decisions, func(o Decision) bool {
+			return o.Area == d.Area && o.About == d.About && o.Rule == d.Rule && o.Outcome == d.Outcome && o.Document == d.Document
+		}) {
+			e.out.Decisions = append(e.out.Decisions, d)
+		}
+	}
+}
+
+func (e *explainer) change(changes ...Change) {
+	for _, c := range changes {
+		if !slices.ContainsFunc(e.out.Changes, func(o Change) bool { return o.Effect == c.Effect && o.Mend == c.Mend }) {
+			e.out.Changes = append(e.out.Changes, c)
+		}
+	}
+}
+
+// service returns the APIService of that name; nil when there is none.
+func (e *explainer) service(name string) *aggregator.APIServiceView {
+	for i := range e.services {
+		if e.services[i].Object.Name == name {
+			return &e.services[i]
+		}
+	}
+	return nil
+}
+
+// serviceOf returns the APIService of a group-version; nil when there is none.
+func (e *explainer) serviceOf(group, version string) *aggregator.APIServiceView {
+	return e.service(version + "." + group)
+}
+
+// addService tells of an APIService whether it is available and, if not, where it was looked for and what mends it.
+func (e *explainer) addService(v *aggregator.APIServiceView) {
+	if v == nil {
+		return
+	}
+	e.add(ofAvailability(v))
+	if v.Mend != "" {
+		e.change(Change{Effect: v.Object.Name + " becomes available", Mend: v.Mend})
+	}
+}
+
+// unknown is the error of a target that there is not. candidates are the names that there are.
+func (e *explainer) unknown(name string, candidates []string) error {
+	prefix := string(e.target.Kind) + "/"
+	out := &UnknownError{Target: e.target}
+	near := manifest.Nearest(name, candidates)
+	if len(near) == 0 && len(candidates) <= fewCandidates {
+		near = slices.Compact(slices.Sorted(slices.Values(candidates)))
+	}
+	for _, n := range near {
+		out.Nearest = append(out.Nearest, prefix+strings.TrimPrefix(n, "/"))
+	}
+	return out
+}
+
+// fewCandidates are so many that all of them may be named where none is near.
+const fewCandidates = 5
+
+func listed(words []string) string { return strings.Join(words, ", ") }
+
+func trimStop(s string) string { return strings.TrimSuffix(s, ".") }
+
+func cause(err error) (*proxy.ResolveError, bool) { return errors.AsType[*proxy.ResolveError](err) }
+
+// groupOf is the name of a target's group as the documents have it.
+func (e *explainer) groupOf() string {
+	if e.target.Group == coreGroup && !slices.Contains(e.groups(), coreGroup) {
+		return ""
+	}
+	return e.target.Group
+}
+
+// groups are all groups that anybody has, sorted.
+func (e *explainer) groups() []string {
+	var all []string
+	for _, in := range e.snapshot.DiscoveryInputs() {
+		all = append(all, cmp.Or(in.Group, coreGroup))
+	}
+	for _, g := range e.snapshot.Discovery().Groups.Groups {
+		all = append(all, g.Name)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(all)))
+}
