@@ -9,8 +9,13 @@ import (
 	"github.com/kagg-project/kagg/proxy"
 )
 
-// LocalBackend names the local APIs where decisions name a backend.
-const LocalBackend = localBackend
+const (
+	// LocalBackend names the local APIs where decisions name a backend.
+	LocalBackend = localBackend
+	// CustomResources stands for all CustomResourceDefinitions where decisions
+	// about OpenAPI name an APIService.
+	CustomResources = customDelegate
+)
 
 // APIServiceView is one APIService with all that was decided about it.
 type APIServiceView struct {

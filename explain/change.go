@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
@@ -35,10 +34,13 @@ func overtake(mine, others []ranked, field string, highest int32) []Setting {
 	for _, o := range others {
 		top = max(top, o.priority)
 	}
-	for _, m := range mine {
+	first := -1
+	for i, m := range mine {
 		own = max(own, m.priority)
+		if m.apiService != "" && (first < 0 || m.priority > mine[first].priority) {
+			first = i
+		}
 	}
-	first := slices.IndexFunc(mine, func(m ranked) bool { return m.apiService != "" })
 	to := min(top+1, highest)
 	if first < 0 {
 		to = own
@@ -126,16 +128,13 @@ func (e *explainer) changeGroupOrder(name string) {
 		return
 	}
 	before := e.snapshot.Discovery().Aggregated.Items[place-1].Name
-	if set := e.listBefore(name, before); len(set) > 0 {
+	set := overtake(e.rankedGroup(name), e.rankedGroup(before), fieldGroupPriority, highestGroupPriority)
+	if len(set) > 0 {
 		e.change(Change{Effect: fmt.Sprintf("%s comes before %s", groupTitle(name), groupTitle(before)), Mend: mendOf(set), Set: set})
 	}
 }
 
-// listBefore returns what to set so that one group comes before another.
-func (e *explainer) listBefore(name, other string) []Setting {
-	return overtake(e.rankedGroup(name), e.rankedGroup(other), fieldGroupPriority, highestGroupPriority)
-}
-
+// rankedGroup has the priorities of a group's versions, the highest of which orders the group.
 func (e *explainer) rankedGroup(name string) []ranked {
 	group, _ := e.aggregatedGroup(name)
 	if group == nil {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
@@ -83,7 +85,7 @@ func ofOpenAPI(area Area, d openapimerge.Decision) Decision {
 	}
 	for _, info := range openapimerge.Rules() {
 		if info.Rule == d.Rule {
-			out.Meaning = info.Meaning
+			out.Meaning = clause(info.Meaning)
 		}
 	}
 	if d.Winner != (openapimerge.Party{}) {
@@ -96,6 +98,12 @@ func ofOpenAPI(area Area, d openapimerge.Decision) Decision {
 	return out
 }
 
+// clause is a sentence without its capital and its full stop, as the other packages have their meanings.
+func clause(sentence string) string {
+	first, size := utf8.DecodeRuneInString(sentence)
+	return string(unicode.ToLower(first)) + trimStop(sentence[size:])
+}
+
 func openAPISubject(s openapimerge.Subject) string {
 	if s.Kind == openapimerge.KindGroupVersion {
 		return "group-version " + s.Name
@@ -104,12 +112,18 @@ func openAPISubject(s openapimerge.Subject) string {
 }
 
 func openAPIParty(p openapimerge.Party) Party {
+	if p.Backend == aggregator.LocalBackend {
+		return Party{Name: openAPITitle(p), Backend: p.Backend}
+	}
 	return Party{Name: openAPITitle(p), APIService: p.APIService, Backend: p.Backend}
 }
 
 // openAPITitle names a party of an OpenAPI merge; the local APIs' documents come from no APIService.
 func openAPITitle(p openapimerge.Party) string {
-	if p.Backend == aggregator.LocalBackend {
+	switch {
+	case p.APIService == aggregator.CustomResources:
+		return "the CustomResourceDefinitions"
+	case p.Backend == aggregator.LocalBackend:
 		return "the local APIs"
 	}
 	return cmp.Or(p.APIService, p.Backend)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/availability"
+	"github.com/kagg-project/kagg/discoverymerge"
 	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/proxy"
 )
@@ -113,8 +115,15 @@ func (e *explainer) addService(v *aggregator.APIServiceView) {
 		return
 	}
 	e.add(ofAvailability(v))
-	if v.Mend != "" {
-		e.change(Change{Effect: v.Object.Name + " becomes available", Mend: v.Mend})
+	mend := v.Mend
+	if v.Condition.Reason == availability.ReasonFailedDiscoveryCheck {
+		mend = fmt.Sprintf("let %s answer GET %s with 200", v.Backend, availability.Path(v.Object.Spec.Group, v.Object.Spec.Version))
+		if v.Mend != "" {
+			mend += ": " + v.Mend
+		}
+	}
+	if mend != "" {
+		e.change(Change{Effect: v.Object.Name + " becomes available", Mend: mend})
 	}
 }
 
@@ -143,7 +152,7 @@ func cause(err error) (*proxy.ResolveError, bool) { return errors.AsType[*proxy.
 
 // groupOf is the name of a target's group as the documents have it.
 func (e *explainer) groupOf() string {
-	if e.target.Group == coreGroup && !slices.Contains(e.groups(), coreGroup) {
+	if e.target.Group == coreGroup && !slices.ContainsFunc(e.snapshot.DiscoveryInputs(), func(in discoverymerge.Input) bool { return in.Group == coreGroup }) {
 		return ""
 	}
 	return e.target.Group

@@ -20,23 +20,11 @@ func (e *explainer) group() error {
 		return e.unknown(e.target.Group, e.groups())
 	}
 	e.out.Outcome = e.groupOutcome(name)
-	decisions := e.snapshot.Discovery().Decisions
-	// Which version is preferred is what people ask first, the order among groups last.
-	order := func(d *discoverymerge.Decision) int {
-		switch {
-		case d.Rule == discoverymerge.RulePreferredVersion:
-			return 0
-		case d.Subject.Kind == discoverymerge.SubjectVersion:
-			return 1
-		}
-		return 2
-	}
-	for rank := range 3 {
-		for i := range decisions {
-			if d := &decisions[i]; order(d) == rank && concernsGroup(d, name) {
-				e.add(ofDiscovery(*d))
-			}
-		}
+	for _, d := range e.discoveryDecisions(func(d *discoverymerge.Decision) bool { return concernsGroup(d, name) }) {
+		out := ofDiscovery(d)
+		out.Since = e.staleSince(&d)
+		e.add(out)
+		e.changeDiscovery(&d)
 	}
 	for i := range e.services {
 		if e.services[i].Object.Spec.Group == name {
@@ -47,6 +35,39 @@ func (e *explainer) group() error {
 	e.changePreferred(name, "")
 	e.changeGroupOrder(name)
 	return nil
+}
+
+// discoveryDecisions are those of the discovery merge that are wanted: how good an entry is and which version is
+// preferred is what people ask first, the order among groups last.
+func (e *explainer) discoveryDecisions(wanted func(*discoverymerge.Decision) bool) []discoverymerge.Decision {
+	var out []discoverymerge.Decision
+	for _, d := range e.snapshot.Discovery().Decisions {
+		if wanted(&d) {
+			out = append(out, d)
+		}
+	}
+	rank := func(d discoverymerge.Decision) int {
+		switch {
+		case d.Rule == discoverymerge.RuleStale, d.Rule == discoverymerge.RuleNotListed:
+			return 0
+		case d.Rule == discoverymerge.RulePreferredVersion:
+			return 1
+		case d.Subject.Kind == discoverymerge.SubjectVersion:
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(out, func(a, b discoverymerge.Decision) int { return cmp.Compare(rank(a), rank(b)) })
+	return out
+}
+
+// staleSince is since when the APIService of a Stale group-version is not available; "" where it is available, and for
+// other decisions.
+func (e *explainer) staleSince(d *discoverymerge.Decision) string {
+	if v := e.service(d.Winner.APIService); d.Rule == discoverymerge.RuleStale && v != nil && v.Condition.Status != "True" {
+		return since(v)
+	}
+	return ""
 }
 
 // concernsGroup tells whether a decision is about a group, or sets it behind another one.
@@ -131,21 +152,17 @@ func (e *explainer) version() error {
 // addVersion tells what was decided about a group-version, what it was compared with, and of its APIService.
 func (e *explainer) addVersion(group, version string) {
 	own := func(p discoverymerge.Party) bool { return p.Group == group && p.Version == version }
-	service := e.serviceOf(group, version)
-	for _, d := range e.snapshot.Discovery().Decisions {
-		about := d.Subject.Kind == discoverymerge.SubjectVersion && d.Subject.Group == group && d.Subject.Version == version
-		compared := d.Subject.Kind != discoverymerge.SubjectResource && d.Subject.Group == group && (own(d.Winner) || slices.ContainsFunc(d.Losers, own))
-		if !about && !compared {
-			continue
-		}
+	for _, d := range e.discoveryDecisions(func(d *discoverymerge.Decision) bool {
+		about := d.Subject.Kind == discoverymerge.SubjectVersion && d.Subject.Version == version
+		compared := own(d.Winner) || slices.ContainsFunc(d.Losers, own)
+		return d.Subject.Kind != discoverymerge.SubjectResource && d.Subject.Group == group && (about || compared)
+	}) {
 		out := ofDiscovery(d)
-		if d.Rule == discoverymerge.RuleStale && service != nil && service.Condition.Status != "True" {
-			out.Since = since(service)
-		}
+		out.Since = e.staleSince(&d)
 		e.add(out)
 		e.changeDiscovery(&d)
 	}
-	e.addService(service)
+	e.addService(e.serviceOf(group, version))
 }
 
 // versionOutcome is a sentence about a group-version that somebody has.

@@ -45,7 +45,7 @@ func (e *explainer) definition() error {
 	case len(owners) == 0:
 		e.out.Outcome = fmt.Sprintf("%s is in the document of %s, and not in the merged one", name, listed(brought))
 	default:
-		e.out.Outcome = fmt.Sprintf("%s is what %s has%s", name, owned(owners[0]), of(base, name))
+		e.out.Outcome = fmt.Sprintf("%s comes from %s%s", name, owned(owners[0]), of(base, name))
 		if len(owners) > 1 {
 			e.out.Outcome += "; shared with " + others(owners[1:])
 		}
@@ -64,7 +64,7 @@ func of(base, name string) string {
 	if base == name {
 		return ""
 	}
-	return " as " + base + ", under a new name"
+	return ", where it is called " + base
 }
 
 func owned(p openapimerge.Party) string {
@@ -105,6 +105,9 @@ func (e *explainer) addDocuments(decisions []openapimerge.Decision, failed error
 		}
 	}
 	for _, d := range decisions {
+		if len(owners) > 0 && (d.Rule == openapimerge.RulePathFiltered || d.Rule == openapimerge.RuleV2Base) {
+			continue // about what else the document has
+		}
 		fatal := failed != nil && strings.Contains(d.Outcome, "the whole merge fails")
 		if fatal || d.Subject.Kind == openapimerge.KindBackend && slices.Contains(backends, d.Subject.Name) {
 			e.add(ofOpenAPI(AreaOpenAPIV2, d))
@@ -137,7 +140,7 @@ func (e *explainer) path() error {
 	case err != nil:
 		e.out.Outcome = fmt.Sprintf("%s is in no OpenAPI v2 document, for their merge fails: %v", name, err)
 	case found:
-		e.out.Outcome = fmt.Sprintf("%s is in the merged OpenAPI v2 document as %s has it", name, owned(owner))
+		e.out.Outcome = fmt.Sprintf("%s is in the merged OpenAPI v2 document, and comes from %s", name, owned(owner))
 	case len(brought) > 0:
 		e.out.Outcome = fmt.Sprintf("%s is in the document of %s, and not in the merged one", name, listed(brought))
 	default:

@@ -27,17 +27,31 @@ func (e *explainer) resource() error {
 	}
 	e.addVersion(first.Party.Group, first.Party.Version)
 	e.addGroupOrder(first.Party.Group, choices)
-	for _, other := range choices[1:] {
+	for i, other := range choices[1:] {
 		if other.Party.Group == first.Party.Group {
 			continue
 		}
-		e.change(Change{Effect: fmt.Sprintf("a client gets %s", title(other.Party)), Mend: "name the group: " + title(other.Party)})
-		// A full name goes before a short one, whatever the order of their groups.
-		if set := e.listBefore(other.Party.Group, first.Party.Group); len(set) > 0 && sameForm(first.Form, other.Form) {
+		e.change(Change{Effect: "a client reaches " + title(other.Party), Mend: "name the group, as in kubectl get " + title(other.Party)})
+		if set := e.meanInstead(choices, i+1); len(set) > 0 {
 			e.change(Change{Effect: fmt.Sprintf("%q means %s", name, title(other.Party)), Mend: mendOf(set), Set: set})
 		}
 	}
 	return nil
+}
+
+// meanInstead returns what to set so that a name means another of its choices; nil where the order of the groups does
+// not decide it: the core group comes first whatever its priority, and a full name goes before a short one.
+func (e *explainer) meanInstead(choices []discoverymerge.Choice, wanted int) []Setting {
+	var others []ranked
+	for i, c := range choices {
+		if c.Party.Group == "" || !sameForm(c.Form, choices[0].Form) && (i == wanted || i == 0) {
+			return nil
+		}
+		if c.Party.Group != choices[wanted].Party.Group {
+			others = append(others, e.rankedGroup(c.Party.Group)...)
+		}
+	}
+	return overtake(e.rankedGroup(choices[wanted].Party.Group), others, fieldGroupPriority, highestGroupPriority)
 }
 
 func sameForm(a, b discoverymerge.NameForm) bool {

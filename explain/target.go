@@ -66,7 +66,9 @@ func (t Target) String() string {
 			words = append(words, "--as-group", group)
 		}
 		return strings.Join(words, " ")
-	case KindResource, KindDefinition, KindPath, KindAPIService:
+	case KindPath:
+		return string(t.Kind) + t.Name
+	case KindResource, KindDefinition, KindAPIService:
 	}
 	return string(t.Kind) + "/" + t.Name
 }
