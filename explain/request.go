@@ -107,6 +107,8 @@ func (e *explainer) addRoute(r aggregator.Routing, path string) {
 		d.Outcome = fmt.Sprintf("requests for %s go to the owner of %s: %s", path, r.Key, e.keyOwner(r.Key))
 	case merged(r.Rule):
 		d.Outcome = "kagg answers requests for " + path + " itself"
+	case r.Rule == aggregator.RoutingOther:
+		d.Outcome = "requests for " + path + " go to what kagg itself has and then to the local APIs, which answer 404 for what nobody has"
 	default:
 		d.Outcome = "requests for " + path + " go to the local APIs, which answer 404 for what nobody has"
 	}
