@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -79,6 +80,15 @@ func (f *replayFlags) record(ctx context.Context, in io.Reader, o aggregator.Rec
 		return nil, err
 	}
 	return recording.Parse(files, aggregator.ManifestOptions(nil, false, nil))
+}
+
+// recordQuickly is record without what takes long or reads standard input: the local
+// APIs of a folder that was written by hand stay unknown.
+func (f *replayFlags) recordQuickly(ctx context.Context) (*recording.Recording, error) {
+	if f.offline() {
+		return recording.Load(aggregator.ManifestOptions(f.filenames, f.recursive, strings.NewReader("")))
+	}
+	return f.record(ctx, strings.NewReader(""), aggregator.RecordOptions{})
 }
 
 // fetch asks the running kagg.

@@ -95,7 +95,7 @@ apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServeCommand(s), newDemoCommand(s), newCertCommand(s), newCheckCommand(s), newVersionCommand(s))
+	root.AddCommand(newServeCommand(s), newDemoCommand(s), newExplainCommand(s), newCheckCommand(s), newCertCommand(s), newVersionCommand(s))
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
