@@ -104,6 +104,9 @@ func (f *explainFlags) run(ctx context.Context, s streams, targets []explain.Tar
 	explanations := make([]explain.Explanation, 0, len(targets))
 	for _, target := range targets {
 		e, err := explain.Explain(ctx, replay, target)
+		if _, unknown := errors.AsType[*explain.UnknownError](err); err != nil && !unknown {
+			return usageError{err}
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
