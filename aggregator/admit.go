@@ -43,7 +43,7 @@ const (
 
 // authorizationInfos is read only.
 var authorizationInfos = [...]AuthorizationInfo{
-	{impersonationRefused, "who asks to be taken for another needs the verb impersonate for the user and for each group", "k8s.io/apiserver/pkg/endpoints/filters/impersonation/impersonation.go, WithImpersonation"},
+	{impersonationRefused, "who asks to be taken for another needs the verb impersonate for the user and for each group", "k8s.io/apiserver/pkg/endpoints/filters/impersonation/constrained_impersonation.go, WithConstrainedImpersonation"},
 	{authorizedByGroup, "who is in the group system:masters may do everything", "k8s.io/apiserver/pkg/authorization/authorizerfactory/builtin.go, NewPrivilegedGroups"},
 	{string(AuthorizationAlwaysAllow), "everyone who is let in may do everything", "k8s.io/apiserver/pkg/authorization/authorizerfactory/builtin.go, alwaysAllowAuthorizer.Authorize"},
 	{string(AuthorizationRBAC), "a rule of a Role or ClusterRole that is bound to the user or a group allows it", "k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/rbac.go, Authorize"},
