@@ -132,8 +132,9 @@ func (e *explainer) path() error {
 	owner, found := v2.PathOwner(name)
 	brought := e.bringers(has(name))
 	key := keyOfPath(name)
-	_, indexed := e.snapshot.OpenAPIV3().Owners[key]
-	if !found && len(brought) == 0 && !indexed {
+	// A backend with OpenAPI v3 alone may have the path all the same.
+	v3, indexed := e.snapshot.OpenAPIV3().Owners[key]
+	if whole := e.bringers(func(*openapimerge.Input) bool { return true }); !found && len(brought) == 0 && (!indexed || slices.Contains(whole, v3.Backend)) {
 		return e.unknown(name, v2.PathNames())
 	}
 	switch {
@@ -146,8 +147,8 @@ func (e *explainer) path() error {
 	default:
 		e.out.Outcome = name + " is in no OpenAPI v2 document"
 	}
-	if o, ok := e.snapshot.OpenAPIV3().Owners[key]; ok {
-		e.out.Outcome += fmt.Sprintf("; /openapi/v3/%s is served by %s", key, owned(openapimerge.Party{APIService: o.APIService, Backend: o.Backend}))
+	if indexed {
+		e.out.Outcome += fmt.Sprintf("; /openapi/v3/%s is served by %s", key, owned(openapimerge.Party{APIService: v3.APIService, Backend: v3.Backend}))
 	}
 	for _, d := range v2.Decisions {
 		if d.Subject.Kind == openapimerge.KindPath && d.Subject.Name == name {
