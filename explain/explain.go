@@ -132,11 +132,25 @@ func (e *explainer) unknown(name string, candidates []string) error {
 	prefix := string(e.target.Kind) + "/"
 	out := &UnknownError{Target: e.target}
 	near := manifest.Nearest(name, candidates)
+	if len(near) == 0 {
+		near = ending(name, candidates)
+	}
 	if len(near) == 0 && len(candidates) <= fewCandidates {
 		near = slices.Compact(slices.Sorted(slices.Values(candidates)))
 	}
 	for _, n := range near {
 		out.Nearest = append(out.Nearest, prefix+strings.TrimPrefix(n, "/"))
+	}
+	return out
+}
+
+// ending returns up to three candidates that end in a name, behind a dot: a definition is known by its last word.
+func ending(name string, candidates []string) []string {
+	var out []string
+	for _, c := range slices.Compact(slices.Sorted(slices.Values(candidates))) {
+		if strings.HasSuffix(strings.ToLower(c), "."+strings.ToLower(name)) && len(out) < 3 {
+			out = append(out, c)
+		}
 	}
 	return out
 }

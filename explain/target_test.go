@@ -71,6 +71,7 @@ func TestUnknownTargets(t *testing.T) {
 	for target, near := range map[string]string{
 		"group/fruits.example": "group/fruit.example", "version/fruit.example/v2": "version/fruit.example/v1",
 		"resource/aples": "resource/apples", "resource/aples.fruit.example": "resource/apples.fruit.example",
+		"apiservice/tool.example":     "apiservice/v1.tool.example",
 		"apiservice/v1.fruit.exampel": "apiservice/v1.fruit.example", "definition/Aple": "definition/Apple",
 		"path/apis/fruit.example/v1/aples": "path/apis/fruit.example/v1/apples",
 	} {

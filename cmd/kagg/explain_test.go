@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -167,4 +168,25 @@ func only(words []string, part string) []string {
 		}
 	}
 	return out
+}
+
+// The outputs in docs/explain.md are what the commands above them print.
+func TestExplainDocument(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("../../docs/explain.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(content), "```\n$ kagg explain ")[1:]
+	if len(blocks) < 4 {
+		t.Fatalf("the document has %d outputs, want 4 or more", len(blocks))
+	}
+	for _, block := range blocks {
+		command, rest, _ := strings.Cut(block, "\n")
+		want, _, _ := strings.Cut(rest, "```")
+		args := strings.Fields(strings.ReplaceAll(command, "testdata/", "../../testdata/"))
+		if got, _ := explained(t, exitDone, args...); got != want {
+			t.Errorf("kagg explain %s prints\n%s", command, got)
+		}
+	}
 }
