@@ -34,15 +34,15 @@ func overtake(mine, others []ranked, field string, highest int32) []Setting {
 	for _, o := range others {
 		top = max(top, o.priority)
 	}
-	first := -1
-	for i, m := range mine {
+	var raised *ranked
+	for _, m := range mine {
 		own = max(own, m.priority)
-		if m.apiService != "" && (first < 0 || m.priority > mine[first].priority) {
-			first = i
+		if m.apiService != "" && (raised == nil || m.priority > raised.priority) {
+			raised = &m
 		}
 	}
 	to := min(top+1, highest)
-	if first < 0 {
+	if raised == nil {
 		to = own
 	}
 	var set []Setting
@@ -55,8 +55,8 @@ func overtake(mine, others []ranked, field string, highest int32) []Setting {
 		}
 		set = append(set, Setting{APIService: o.apiService, Field: field, Now: o.priority, To: to - 1})
 	}
-	if first >= 0 && mine[first].priority != to {
-		set = append(set, Setting{APIService: mine[first].apiService, Field: field, Now: mine[first].priority, To: to})
+	if raised != nil && raised.priority != to {
+		set = append(set, Setting{APIService: raised.apiService, Field: field, Now: raised.priority, To: to})
 	}
 	return set
 }

@@ -174,11 +174,12 @@ func (e *explainer) groupOf() string {
 
 // groups are all groups that anybody has, sorted.
 func (e *explainer) groups() []string {
-	var all []string
-	for _, in := range e.snapshot.DiscoveryInputs() {
+	inputs, listed := e.snapshot.DiscoveryInputs(), e.snapshot.Discovery().Groups.Groups
+	all := make([]string, 0, len(inputs)+len(listed))
+	for _, in := range inputs {
 		all = append(all, cmp.Or(in.Group, coreGroup))
 	}
-	for _, g := range e.snapshot.Discovery().Groups.Groups {
+	for _, g := range listed {
 		all = append(all, g.Name)
 	}
 	return slices.Compact(slices.Sorted(slices.Values(all)))

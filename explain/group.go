@@ -132,9 +132,10 @@ func (e *explainer) addOpenAPIOrder(group string) {
 // version explains where a group-version is served from, and how good what is known of it is.
 func (e *explainer) version() error {
 	group, version := e.groupOf(), e.target.Version
-	var known []string
+	inputs := e.snapshot.DiscoveryInputs()
+	known := make([]string, 0, len(inputs))
 	found := false
-	for _, in := range e.snapshot.DiscoveryInputs() {
+	for _, in := range inputs {
 		known = append(known, cmp.Or(in.Group, coreGroup)+"/"+in.Version)
 		found = found || in.Group == group && in.Version == version
 	}

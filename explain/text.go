@@ -16,7 +16,7 @@ const (
 
 // page writes text with or without colour.
 type page struct {
-	strings.Builder
+	out   strings.Builder
 	color bool
 }
 
@@ -31,41 +31,41 @@ func (p *page) paint(code, text string) string {
 func (p *page) line(name, text string) {
 	const indent = "     "
 	text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+indent+strings.Repeat(" ", 10))
-	fmt.Fprintf(p, "%s%s %s\n", indent, p.paint(faint, fmt.Sprintf("%-9s", name)), text)
+	fmt.Fprintf(&p.out, "%s%s %s\n", indent, p.paint(faint, fmt.Sprintf("%-9s", name)), text)
 }
 
 // Text is the explanation for a person; with colour for a terminal.
 func (e Explanation) Text(color bool) string {
 	p := &page{color: color}
-	fmt.Fprintf(p, "%s\n\n%s.\n", p.paint(bold, e.Target), oneLine(e.Outcome))
+	fmt.Fprintf(&p.out, "%s\n\n%s.\n", p.paint(bold, e.Target), oneLine(e.Outcome))
 	if len(e.Facts) > 0 {
-		p.WriteString("\n" + p.paint(bold, "What it meets") + "\n")
+		p.out.WriteString("\n" + p.paint(bold, "What it meets") + "\n")
 		for _, f := range e.Facts {
-			fmt.Fprintf(p, "  %s %s\n", p.paint(faint, fmt.Sprintf("%-18s", f.Name)), f.Value)
+			fmt.Fprintf(&p.out, "  %s %s\n", p.paint(faint, fmt.Sprintf("%-18s", f.Name)), f.Value)
 		}
 	}
 	if len(e.Decisions) > 0 {
-		p.WriteString("\n" + p.paint(bold, "Why") + "\n")
+		p.out.WriteString("\n" + p.paint(bold, "Why") + "\n")
 		for i := range e.Decisions {
 			p.decision(i+1, &e.Decisions[i])
 		}
 	}
 	if len(e.Changes) > 0 {
-		p.WriteString("\n" + p.paint(bold, "What would change it") + "\n")
+		p.out.WriteString("\n" + p.paint(bold, "What would change it") + "\n")
 		for _, c := range e.Changes {
-			fmt.Fprintf(p, "  - %s: %s\n", c.Effect, c.Mend)
+			fmt.Fprintf(&p.out, "  - %s: %s\n", c.Effect, c.Mend)
 			for _, command := range c.Commands {
-				fmt.Fprintf(p, "      %s\n", strings.TrimSpace(command))
+				fmt.Fprintf(&p.out, "      %s\n", strings.TrimSpace(command))
 			}
 		}
 	}
-	return p.String()
+	return p.out.String()
 }
 
 func oneLine(s string) string { return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".") }
 
 func (p *page) decision(number int, d *Decision) {
-	fmt.Fprintf(p, "%3d. %s\n", number, p.paint(bold, oneLine(d.Outcome)))
+	fmt.Fprintf(&p.out, "%3d. %s\n", number, p.paint(bold, oneLine(d.Outcome)))
 	p.line("about", fmt.Sprintf("%s, in %s", d.About, d.where()))
 	p.line("rule", p.paint(cyan, d.Rule)+": "+d.Meaning)
 	if d.Since != "" {
