@@ -35,11 +35,7 @@ const recordTimeout = 10 * time.Second
 // is in no snapshot (one of OpenAPI v3) and cannot be had is left out.
 func (a *Aggregator) Record(ctx context.Context, o RecordOptions) (*recording.Recording, error) {
 	snapshot := a.snapshots.load()
-	r := &recording.Recording{}
-	var err error
-	if r.Server, err = a.recordServer(); err != nil {
-		return nil, err
-	}
+	r := &recording.Recording{Server: a.recordServer()}
 	local, remote, err := a.recordObjects(ctx)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ import (
 )
 
 // recordServer says how kagg is configured.
-func (a *Aggregator) recordServer() (*recording.Server, error) {
+func (a *Aggregator) recordServer() *recording.Server {
 	s := &recording.Server{
 		Kagg: Version(), Kubernetes: ServerVersion().GitVersion, URL: a.url, Time: time.Now().UTC().Truncate(time.Second),
 		Profile:                   string(a.config.Profile),
@@ -43,7 +43,7 @@ func (a *Aggregator) recordServer() (*recording.Server, error) {
 	for _, e := range a.config.Endpoints {
 		s.Endpoints = append(s.Endpoints, e.String())
 	}
-	return s, nil
+	return s
 }
 
 // recordObjects returns the Local APIServices, and the other objects that decide

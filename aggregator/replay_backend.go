@@ -3,6 +3,7 @@ package aggregator
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -209,9 +210,7 @@ func replayLocal(l *recording.Local) (*localAPIs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("local/api.json, of the form of apis.json: %w", err)
 	}
-	for gv, entry := range core {
-		out.builtin[gv] = entry
-	}
+	maps.Copy(out.builtin, core)
 	if out.custom, err = decodeDiscovery(&l.CustomResources); err != nil {
 		return nil, fmt.Errorf("local/customresources: %w", err)
 	}
