@@ -68,13 +68,15 @@ func ReadTar(r io.Reader) (Files, error) {
 // refused; an older recording in it is replaced. The files are private: what APIs a backend serves may be nobody's
 // business.
 func (f Files) Write(folder string) error {
-	if err := clear(folder); err != nil {
-		return err
-	}
 	for _, name := range f.Paths() {
 		if !fs.ValidPath(name) {
 			return fmt.Errorf("record to %s: %q is no path below a folder", folder, name)
 		}
+	}
+	if err := clear(folder); err != nil {
+		return err
+	}
+	for _, name := range f.Paths() {
 		file := filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return fmt.Errorf("record to %s: %w", folder, err)
@@ -98,6 +100,9 @@ func clear(folder string) error {
 	if err != nil {
 		return fmt.Errorf("record to %s: %w", folder, err)
 	}
+	if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(serverFile))); err != nil && len(entries) > 0 {
+		return fmt.Errorf("record to %s: it is not empty, and holds no recording of kagg's, which would have %s: name another folder", folder, serverFile)
+	}
 	for _, e := range entries {
 		if !slices.Contains(own, e.Name()) {
 			return fmt.Errorf("record to %s: it holds %s, which is no part of a recording: name another folder, or an empty one", folder, e.Name())
@@ -113,16 +118,12 @@ func clear(folder string) error {
 
 // readFolder reads a part of a recording below a folder; a part that does not exist has no files.
 func (f Files) readFolder(folder, part string) error {
-	root := filepath.Join(folder, part)
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+	below := os.DirFS(folder)
+	err := fs.WalkDir(below, part, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		relative, err := filepath.Rel(folder, name)
-		if err != nil {
-			return err
-		}
-		f[filepath.ToSlash(relative)], err = os.ReadFile(name)
+		f[name], err = fs.ReadFile(below, name)
 		return err
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
