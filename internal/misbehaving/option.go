@@ -11,57 +11,57 @@ type Option string
 
 // Faults of the connection and of whom the server believes.
 const (
-	Closed                     Option = "closed"                         // connections are closed at once
-	PlainHTTP                  Option = "plain-http"                     // no TLS
-	CertificateOtherName       Option = "certificate-other-name"         // for another name; the common name is right
-	CertificateExpired         Option = "certificate-expired"            // since an hour
-	CertificateExpiring        Option = "certificate-expiring"           // in ten days
-	CertificateNotYetValid     Option = "certificate-not-yet-valid"      // for an hour more
-	CertificateOtherCA         Option = "certificate-other-ca"           // signed by a CA that is not handed out
-	CertificateNoServerAuth    Option = "certificate-no-server-auth"     // for clients only
-	NoClientCertificateRequest Option = "no-client-certificate-request"  // the handshake asks for none
-	OtherClientCA              Option = "other-client-ca"                // the handshake names another CA than the front proxy's
-	RefusesFrontProxy          Option = "refuses-front-proxy"            // the handshake ends when the front proxy's certificate comes
-	ObeysForgedHeaders         Option = "obeys-forged-headers"           // X-Remote-* count without a certificate
-	BelievesAnyCertificate     Option = "believes-any-certificate"       // X-Remote-* count with any certificate
-	OpenToAll                  Option = "open-to-all"                    // nobody is asked who they are
-	AnswersAsAnonymous         Option = "answers-as-anonymous"           // everybody is system:anonymous
-	AnswersUnauthorized        Option = "answers-unauthorized"           // everybody gets 401
-	AnswersAsProxy             Option = "answers-as-proxy"               // everybody is whom the certificate names
-	AllowsEverybody            Option = "allows-everybody"               // no fault: who is authenticated may do all
-	RequiresClientCertificate  Option = "requires-client-certificate"    // no fault: the handshake ends without one
-	NamesNoClientCA            Option = "names-no-client-ca"             // no fault: the handshake asks for any certificate
-	DiscoveryOpenToAll         Option = "discovery-open-to-all"          // no fault: all but objects is for everybody
-	InitialEventsRefused       Option = "initial-events-refused"         // no fault: sendInitialEvents is answered with 422
-	InitialEventsErrorEvent    Option = "initial-events-error-event"     // no fault: it is refused in the stream
-	OldVersionReplayed         Option = "old-version-replayed"           // no fault: all of history is still known
-	NoOpenAPI                  Option = "no-openapi"                     // no fault that is seen here: 404
-	ResourceVersionsOpaque     Option = "resource-versions-opaque"       // no fault: they are no numbers
-	LikeMetrics                Option = "like-metrics"                   // no fault: no watch, no resourceVersions, nothing to write
+	Closed                     Option = "closed"                        // connections are closed at once
+	PlainHTTP                  Option = "plain-http"                    // no TLS
+	CertificateOtherName       Option = "certificate-other-name"        // for another name; the common name is right
+	CertificateExpired         Option = "certificate-expired"           // since an hour
+	CertificateExpiring        Option = "certificate-expiring"          // in ten days
+	CertificateNotYetValid     Option = "certificate-not-yet-valid"     // for an hour more
+	CertificateOtherCA         Option = "certificate-other-ca"          // signed by a CA that is not handed out
+	CertificateNoServerAuth    Option = "certificate-no-server-auth"    // for clients only
+	NoClientCertificateRequest Option = "no-client-certificate-request" // the handshake asks for none
+	OtherClientCA              Option = "other-client-ca"               // the handshake names another CA than the front proxy's
+	RefusesFrontProxy          Option = "refuses-front-proxy"           // the handshake ends when the front proxy's certificate comes
+	ObeysForgedHeaders         Option = "obeys-forged-headers"          // X-Remote-* count without a certificate
+	BelievesAnyCertificate     Option = "believes-any-certificate"      // X-Remote-* count with any certificate
+	OpenToAll                  Option = "open-to-all"                   // nobody is asked who they are
+	AnswersAsAnonymous         Option = "answers-as-anonymous"          // everybody is system:anonymous
+	AnswersUnauthorized        Option = "answers-unauthorized"          // everybody gets 401
+	AnswersAsProxy             Option = "answers-as-proxy"              // everybody is whom the certificate names
+	AllowsEverybody            Option = "allows-everybody"              // no fault: who is authenticated may do all
+	RequiresClientCertificate  Option = "requires-client-certificate"   // no fault: the handshake ends without one
+	NamesNoClientCA            Option = "names-no-client-ca"            // no fault: the handshake asks for any certificate
+	DiscoveryOpenToAll         Option = "discovery-open-to-all"         // no fault: all but objects is for everybody
+	InitialEventsRefused       Option = "initial-events-refused"        // no fault: sendInitialEvents is answered with 422
+	InitialEventsErrorEvent    Option = "initial-events-error-event"    // no fault: it is refused in the stream
+	OldVersionReplayed         Option = "old-version-replayed"          // no fault: all of history is still known
+	NoOpenAPI                  Option = "no-openapi"                    // no fault that is seen here: 404
+	ResourceVersionsOpaque     Option = "resource-versions-opaque"      // no fault: they are no numbers
+	LikeMetrics                Option = "like-metrics"                  // no fault: no watch, no resourceVersions, nothing to write
 )
 
 // Faults of discovery.
 const (
-	AggregatedNotFound      Option = "aggregated-not-found"       // 404
-	AggregatedNotAcceptable Option = "aggregated-not-acceptable"  // 406
-	AggregatedLegacyList    Option = "aggregated-legacy-list"     // an APIGroupList instead
-	AggregatedOtherKind     Option = "aggregated-other-kind"      // the right content type, and a Status in it
-	AggregatedUnavailable   Option = "aggregated-unavailable"     // 503
-	AggregatedHangs         Option = "aggregated-hangs"           // no answer
-	LegacyDiffers           Option = "legacy-differs"             // another short name, no delete, no watch
-	LegacyOrdersOtherwise   Option = "legacy-orders-otherwise"    // no fault: verbs in another order
-	NoETagDiscovery         Option = "no-etag-discovery"          // on /apis
-	NoETagOpenAPIV2         Option = "no-etag-openapi-v2"         // on /openapi/v2
-	NoETagOpenAPIV3         Option = "no-etag-openapi-v3"         // on /openapi/v3
-	IgnoresIfNoneMatch      Option = "ignores-if-none-match"      // 200 and the whole document
-	ETagChanges             Option = "etag-changes"               // with each answer, of the same content
-	ETagStays               Option = "etag-stays"                 // though the content changes
-	ContentChanges          Option = "content-changes"            // no fault: and the ETag with it
-	SlowDiscovery           Option = "slow-discovery"             // more than a second
-	SlowOnce                Option = "slow-once"                  // no fault: the first answer alone
-	Hangs                   Option = "hangs"                      // nothing is answered
-	OpenAPIHangs            Option = "openapi-hangs"              // /openapi/v2 is not answered
-	AnswersCut              Option = "answers-cut"                // /openapi/v2 ends before its length
+	AggregatedNotFound      Option = "aggregated-not-found"      // 404
+	AggregatedNotAcceptable Option = "aggregated-not-acceptable" // 406
+	AggregatedLegacyList    Option = "aggregated-legacy-list"    // an APIGroupList instead
+	AggregatedOtherKind     Option = "aggregated-other-kind"     // the right content type, and a Status in it
+	AggregatedUnavailable   Option = "aggregated-unavailable"    // 503
+	AggregatedHangs         Option = "aggregated-hangs"          // no answer
+	LegacyDiffers           Option = "legacy-differs"            // another short name, no delete, no watch
+	LegacyOrdersOtherwise   Option = "legacy-orders-otherwise"   // no fault: verbs in another order
+	NoETagDiscovery         Option = "no-etag-discovery"         // on /apis
+	NoETagOpenAPIV2         Option = "no-etag-openapi-v2"        // on /openapi/v2
+	NoETagOpenAPIV3         Option = "no-etag-openapi-v3"        // on /openapi/v3
+	IgnoresIfNoneMatch      Option = "ignores-if-none-match"     // 200 and the whole document
+	ETagChanges             Option = "etag-changes"              // with each answer, of the same content
+	ETagStays               Option = "etag-stays"                // though the content changes
+	ContentChanges          Option = "content-changes"           // no fault: and the ETag with it
+	SlowDiscovery           Option = "slow-discovery"            // more than a second
+	SlowOnce                Option = "slow-once"                 // no fault: the first answer alone
+	Hangs                   Option = "hangs"                     // nothing is answered
+	OpenAPIHangs            Option = "openapi-hangs"             // /openapi/v2 is not answered
+	AnswersCut              Option = "answers-cut"               // /openapi/v2 ends before its length
 )
 
 // Faults of the resource.
