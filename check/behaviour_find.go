@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// eachResource makes a find of what looks at one resource. It gives messages.
-func eachResource(look func(*Resource) []string) func(Facts) []Finding {
+// eachBehaviour makes a find of what looks at one resource. It gives messages.
+func eachBehaviour(look func(*Resource) []string) func(Facts) []Finding {
 	return func(f Facts) []Finding {
 		var out []Finding
 		for _, b := range f.live() {

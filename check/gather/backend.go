@@ -1,6 +1,7 @@
 package gather
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -124,7 +125,7 @@ func (g *gatherer) open(ctx context.Context, hosts []connected) {
 			continue
 		}
 		if r := d.as(adminUser, adminGroup).ask(ctx, request{path: g.probePath()}); r.Failure != "" && !r.Hung && ctx.Err() == nil {
-			hosts[i].Refused = r.Failure
+			hosts[i].Refused = cmp.Or(g.alert(ctx, d, hosts[i].Address), r.Failure)
 		}
 		if i == first {
 			g.admin = d.as(adminUser, adminGroup)

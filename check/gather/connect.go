@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -83,6 +84,30 @@ func (g *gatherer) handshake(ctx context.Context, address string) connected {
 func (c *connected) fail(err error) {
 	c.Failure = oneLine(err.Error())
 	c.Hint = proxy.Hint(err)
+}
+
+// alert is what the server says when it ends a connection after the handshake, for the client's certificate; "" for
+// nothing. A request that fails may have been written before that was read.
+func (g *gatherer) alert(ctx context.Context, d door, address string) string {
+	rt, ok := d.rt.(*proxy.Transport)
+	if !ok {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
+	defer cancel()
+	conn, err := rt.DialTLS(ctx, address)
+	if err == nil {
+		defer func() { _ = conn.Close() }() // nothing was written
+		if err := conn.SetReadDeadline(time.Now().Add(g.Timeout)); err != nil {
+			return ""
+		}
+		_, err = conn.Read(make([]byte, 1))
+	}
+	var remote *net.OpError
+	if errors.As(err, &remote) && remote.Op == "remote error" {
+		return remote.Error()
+	}
+	return ""
 }
 
 func distinguishedName(der []byte) string {

@@ -204,10 +204,11 @@ func (b *behaviour) pages(ctx context.Context) {
 		}
 		out.Sizes = append(out.Sizes, len(l.Items))
 		for _, one := range l.decoded() {
-			if got[one.id()] && len(out.Repeated) < maxNames {
-				out.Repeated = append(out.Repeated, one.id())
+			id := one.id()
+			if got[id] && len(out.Repeated) < maxNames && !slices.Contains(out.Repeated, id) {
+				out.Repeated = append(out.Repeated, id)
 			}
-			got[one.id()] = true
+			got[id] = true
 		}
 		if token = l.Metadata.Continue; token == "" {
 			out.Complete = true

@@ -47,7 +47,7 @@ func (h *handler) aggregated(w http.ResponseWriter, r *http.Request) {
 			"groups": []any{map[string]any{"name": Group, "versions": []any{version}, "preferredVersion": version}},
 		})
 	case h.faults[AggregatedOtherKind]:
-		reply(w, http.StatusOK, aggregatedType, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"})
+		h.document(w, r, aggregatedType, encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"}), true)
 	default:
 		h.document(w, r, aggregatedType, encode(h.aggregatedDocument()), !h.faults[NoETagDiscovery])
 	}
