@@ -125,13 +125,14 @@ type Identity struct {
 	Answer
 }
 
-// Forged is one request thrice: without anything, with identity headers, and with identity headers and a client
-// certificate that nobody believed signed.
+// Forged is one request four times: without anything, with a token that is nobody's, with identity headers, and with
+// identity headers and a client certificate that nobody believed signed.
 type Forged struct {
 	Path string `json:"path"`
 	// Objects tells whether there are objects there, and not discovery.
 	Objects  bool   `json:"objects,omitempty"`
 	Plain    Answer `json:"plain"`
+	BadToken Answer `json:"badToken"`
 	Headers  Answer `json:"headers"`
 	Stranger Answer `json:"stranger"`
 }

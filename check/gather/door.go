@@ -48,8 +48,8 @@ type reply struct {
 
 // request is what to ask for; the method is GET where none is given.
 type request struct {
-	method, path, query, accept, ifNoneMatch string
-	body                                     []byte
+	method, path, query, accept, ifNoneMatch, token string
+	body                                            []byte
 }
 
 func (d door) make(ctx context.Context, r request) (*http.Request, error) {
@@ -71,6 +71,9 @@ func (d door) make(ctx context.Context, r request) (*http.Request, error) {
 	req.Header.Set("User-Agent", "kagg-check")
 	if r.ifNoneMatch != "" {
 		req.Header.Set("If-None-Match", r.ifNoneMatch)
+	}
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	if len(r.body) > 0 {
 		req.Header.Set("Content-Type", "application/json")

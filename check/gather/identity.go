@@ -19,6 +19,9 @@ func (g *gatherer) paths(resources []check.Resource) []string {
 // objectsQuery keeps answers with objects short.
 const objectsQuery = "limit=1"
 
+// noToken is nobody's token.
+const noToken = "kagg-check-no-such-token" //nolint:gosec // it opens nothing
+
 // askIdentity asks in the names of an administrator and of nobody.
 func (g *gatherer) askIdentity(ctx context.Context, resources []check.Resource) {
 	for _, path := range g.paths(resources) {
@@ -55,8 +58,10 @@ func (g *gatherer) askStranger(ctx context.Context, resources []check.Resource) 
 	}
 	for i, path := range g.paths(resources) {
 		ask := request{path: path, query: objectsQuery}
+		tokened := ask
+		tokened.token = noToken
 		f := check.Forged{
-			Path: path, Objects: i > 0, Plain: plain.ask(ctx, ask).Answer,
+			Path: path, Objects: i > 0, Plain: plain.ask(ctx, ask).Answer, BadToken: plain.ask(ctx, tokened).Answer,
 			Headers:  plain.as("admin", adminGroup).ask(ctx, ask).Answer,
 			Stranger: stranger.as("admin", adminGroup).ask(ctx, ask).Answer,
 		}
