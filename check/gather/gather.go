@@ -20,6 +20,9 @@ type Options struct {
 	// FrontProxyCert and FrontProxyKey are the aggregator's client certificate and its key, in PEM. Without the key,
 	// requests in a user's name go through Server.
 	FrontProxyCert, FrontProxyKey []byte
+	// ExtraRoots are CAs in PEM that count beside the system's where an APIService has no caBundle and a recording does
+	// not say what kagg trusts. Replayed reads them; Gather has them in each Target.
+	ExtraRoots []byte
 	// Server is the URL of a running kagg, and Client what reaches it as an administrator. Both or none.
 	Server string
 	Client http.RoundTripper

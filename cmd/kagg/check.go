@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/check"
+	"github.com/kagg-project/kagg/check/gather"
 	"github.com/kagg-project/kagg/check/report"
 	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/recording"
@@ -26,6 +28,7 @@ const never = "never"
 // checkFlags are the flags of kagg check.
 type checkFlags struct {
 	replayFlags
+	connectFlags
 	output   string
 	failOn   string
 	only     []string
@@ -45,12 +48,19 @@ a code that stays the same; --list names all, --describe prints one's page, and
 docs/checks.md has them all.
 
 Files are manifests, or a folder that kagg recorded, with what each backend said.
+
+The backends of a running kagg are connected to: their certificates, whom they believe,
+and how they answer are looked at, with the front-proxy certificate of --state-dir. That
+reads only, unless --write allows more. With -f it is done where --connect says so.
 ` + exitCodesFindings,
 		Example: `  # The kagg that runs here
   kagg check
 
   # Manifests alone, as annotations of a GitHub workflow
   kagg check -f ./manifests -o github
+
+  # Create objects with dryRun=All, too, to see whether that is heeded
+  kagg check --write
 
   # A recorded folder, without one check, and failing on warnings too
   kagg check -f ./recorded --disable KAGG007 --fail-on warning`,
@@ -60,14 +70,18 @@ Files are manifests, or a folder that kagg recorded, with what each backend said
 			if err := f.check(cmd.Flags()); err != nil {
 				return err
 			}
+			if err := f.complete(cmd.Flags(), f.offline()); err != nil {
+				return err
+			}
 			if f.list && f.describe != "" {
 				return usageError{errors.New("--list prints a table, --describe a page: give one of them")}
 			}
 			return f.run(cmd.Context(), s)
 		},
 	}
-	f.addFlags(cmd)
+	f.replayFlags.addFlags(cmd)
 	flags := cmd.Flags()
+	f.connectFlags.addFlags(flags)
 	flags.StringVarP(&f.output, "output", "o", string(report.FormatText), "text, json, sarif (code scanning) or github (annotations of a workflow)")
 	flags.StringVar(&f.failOn, "fail-on", string(check.SeverityError), "the least severity that ends with exit code 3: error, warning, info or never")
 	flags.StringSliceVar(&f.only, "only", nil, "run these checks alone, by code or name; repeatable")
@@ -171,8 +185,28 @@ func (f *checkFlags) facts(ctx context.Context, in io.Reader) (check.Facts, erro
 	if !f.offline() {
 		forgetSources(r)
 	}
-	facts.Replay, err = aggregator.NewReplay(r)
+	if facts.Replay, err = aggregator.NewReplay(r); err != nil || !f.connect {
+		return facts, err
+	}
+	facts.Live, err = f.look(ctx, facts.Replay)
 	return facts, err
+}
+
+// look connects to the backends.
+func (f *checkFlags) look(ctx context.Context, r *aggregator.Replay) (map[string]*check.Backend, error) {
+	var admin *rest.Config
+	if !f.offline() {
+		var err error
+		if admin, err = f.clientConfig(); err != nil {
+			return nil, err
+		}
+	}
+	o, err := f.options(f.stateDir, admin)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := gather.Replayed(ctx, r, o)
+	return seen.Backends, err
 }
 
 // settlePatience is for how long a running kagg is asked again while it still holds what it learned of a backend before

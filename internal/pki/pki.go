@@ -116,6 +116,10 @@ func Ensure(dir string, o Options) (*State, error) {
 	return s, nil
 }
 
+// Locate returns where the files of the state folder dir are, be they there or not. It makes nothing, and nothing may
+// be issued with what it returns.
+func Locate(dir string) *State { return newState(dir, time.Now) }
+
 func newState(dir string, now func() time.Time) *State {
 	pair := func(name string) Pair { return pairIn(filepath.Join(dir, "pki"), name) }
 	return &State{
