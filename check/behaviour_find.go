@@ -3,7 +3,6 @@ package check
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -74,7 +73,7 @@ func findPages(r *Resource) []string {
 		return nil
 	}
 	var out []string
-	if a := p.Failed; a.failed() && a.Status != http.StatusGone {
+	if a := p.Failed; a.failed() && a.Status != statusGone {
 		out = append(out, fmt.Sprintf("page %d of the list with limit=%d %s", len(p.Sizes)+1, p.Limit, a.how()))
 	}
 	if len(p.Repeated) > 0 {
@@ -114,7 +113,7 @@ func findWatchRefused(r *Resource) []string {
 		return []string{fmt.Sprintf("a watch from the list's resourceVersion %s", why)}
 	}
 	// Without a version to watch from, only an answer that says so tells that nothing can be watched.
-	if w := r.InitialEvents; r.Watch == nil && w != nil && (w.Status == http.StatusNotFound || w.Status == http.StatusMethodNotAllowed) {
+	if w := r.InitialEvents; r.Watch == nil && w != nil && (w.Status == statusNotFound || w.Status == statusMethodNotAllowed) {
 		return []string{"a watch " + w.how()}
 	}
 	return nil

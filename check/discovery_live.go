@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -148,7 +147,7 @@ var aggregatedGVK = schema.GroupVersionKind{Group: "apidiscovery.k8s.io", Versio
 
 // aggregated tells whether the content type says so, which is all that an aggregator looks at.
 func (r *Reading) aggregated() bool {
-	if r == nil || r.Failure != "" || r.Status != http.StatusOK {
+	if r == nil || r.Failure != "" || r.Status != statusOK {
 		return false
 	}
 	is, err := discovery.ContentTypeIsGVK(r.ContentType, aggregatedGVK)
@@ -159,14 +158,14 @@ func findAggregatedRefused(f Facts) []Finding {
 	var out []Finding
 	for _, b := range f.live() {
 		a := b.Aggregated
-		if a == nil || a.Failure != "" || a.aggregated() || a.Status == http.StatusServiceUnavailable || a.Refused() && !b.believed() {
+		if a == nil || a.Failure != "" || a.aggregated() || a.Status == statusUnavailable || a.Refused() && !b.believed() {
 			continue
 		}
-		how := fmt.Sprintf("with %d %s", a.Status, http.StatusText(a.Status))
-		if a.Status == http.StatusOK {
-			how = fmt.Sprintf("with %q and the content type %q", a.Kind, a.ContentType)
+		how := a.how()
+		if a.Status == statusOK {
+			how = fmt.Sprintf("is answered with %q and the content type %q", a.Kind, a.ContentType)
 		}
-		out = append(out, Finding{Message: "aggregated discovery is answered " + how, Where: b.where(a.Path, "")})
+		out = append(out, Finding{Message: "aggregated discovery " + how, Where: b.where(a.Path, "")})
 	}
 	return out
 }
@@ -178,7 +177,7 @@ func findAggregatedBroken(f Facts) []Finding {
 		how := ""
 		switch {
 		case a == nil || a.Failure != "":
-		case a.Status == http.StatusServiceUnavailable:
+		case a.Status == statusUnavailable:
 			how = "is answered with 503: " + a.Message
 		case a.aggregated():
 			if _, err := discoverymerge.DecodeAggregated(b.Documents.Discovery); err != nil {
@@ -195,7 +194,7 @@ func findAggregatedBroken(f Facts) []Finding {
 // missingETag makes a find of what was served without an ETag.
 func missingETag(which func(*Backend) []*Reading) func(Facts) []Finding {
 	return eachReading(which, func(r *Reading) string {
-		if r.Status != http.StatusOK || r.ETag != "" || r.Failure != "" {
+		if r.Status != statusOK || r.ETag != "" || r.Failure != "" {
 			return ""
 		}
 		return "the document is served without an ETag"
@@ -220,7 +219,7 @@ func eachReading(which func(*Backend) []*Reading, look func(*Reading) string) fu
 func findIfNoneMatch(f Facts) []Finding {
 	return eachReading((*Backend).readings, func(r *Reading) string {
 		c := r.Conditional
-		if c == nil || c.Status != http.StatusOK || c.ETag != c.Asked {
+		if c == nil || c.Status != statusOK || c.ETag != c.Asked {
 			return ""
 		}
 		return "a request with If-None-Match: " + c.Asked + " is answered with 200 and the same ETag"

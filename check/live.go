@@ -37,9 +37,24 @@ type Backend struct {
 	Documents recording.Documents `json:"-"`
 	// Resources are those whose behaviour was looked at, one of each group-version.
 	Resources []Resource `json:"resources,omitempty"`
-	// Stopped says why the rest was not asked for; "" when all was.
-	Stopped string `json:"stopped,omitempty"`
+	// Stopped says why the rest was not asked for; "" when all was that could be.
+	Stopped Stop `json:"stopped,omitempty"`
 }
+
+// Stop is why something was not asked for.
+type Stop string
+
+// The reasons.
+const (
+	// StopUnreachable is that no address could be connected to.
+	StopUnreachable Stop = "unreachable"
+	// StopSilent is that requests were not answered.
+	StopSilent Stop = "silent"
+	// StopCredentials is that there was neither the front-proxy certificate's key nor a running kagg.
+	StopCredentials Stop = "credentials"
+	// StopTime is that it took too long altogether.
+	StopTime Stop = "time"
+)
 
 // Trust is how a serving certificate is verified.
 type Trust struct {
@@ -110,11 +125,24 @@ type Answer struct {
 	Message string `json:"message,omitempty"`
 }
 
+// The HTTP statuses that checks know.
+const (
+	statusOK               = 200
+	statusUnauthorized     = 401
+	statusForbidden        = 403
+	statusNotFound         = 404
+	statusMethodNotAllowed = 405
+	statusGone             = 410
+	statusUnavailable      = 503
+)
+
 // OK tells whether the request was served.
 func (a *Answer) OK() bool { return a != nil && a.Failure == "" && a.Status >= 200 && a.Status < 300 }
 
 // Refused tells whether it was refused because of who asked.
-func (a *Answer) Refused() bool { return a != nil && (a.Status == 401 || a.Status == 403) }
+func (a *Answer) Refused() bool {
+	return a != nil && (a.Status == statusUnauthorized || a.Status == statusForbidden)
+}
 
 // Identity is one request in somebody's name.
 type Identity struct {

@@ -38,11 +38,15 @@ func TestBackends(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var faults struct{ Options []misbehaving.Option }
+			var faults struct {
+				Options []misbehaving.Option
+				// Keyless is for a kagg check that has no front-proxy certificate.
+				Keyless bool
+			}
 			if err := yaml.UnmarshalStrict(data, &faults); err != nil {
 				t.Fatal(err)
 			}
-			found := look(t, faults.Options...)
+			found := lookAs(t, faults.Keyless, faults.Options...)
 			if len(found) == 0 {
 				t.Errorf("%s finds nothing", code)
 			}
@@ -91,12 +95,22 @@ func TestGoodBackends(t *testing.T) {
 // look connects to a backend with the given faults as an aggregator, with leave to write.
 func look(t *testing.T, options ...misbehaving.Option) []check.Finding {
 	t.Helper()
+	return lookAs(t, false, options...)
+}
+
+// lookAs is look, without credentials where keyless.
+func lookAs(t *testing.T, keyless bool, options ...misbehaving.Option) []check.Finding {
+	t.Helper()
 	s := serve(t, options...)
 	before := s.Ships()
-	seen, err := gather.Gather(t.Context(), []gather.Target{target(s)}, gather.Options{
+	o := gather.Options{
 		FrontProxyCert: s.FrontProxyCert, FrontProxyKey: s.FrontProxyKey, Write: true,
 		Timeout: 3 * time.Second, Settle: 300 * time.Millisecond, Patience: time.Second,
-	})
+	}
+	if keyless {
+		o.FrontProxyCert, o.FrontProxyKey = nil, nil
+	}
+	seen, err := gather.Gather(t.Context(), []gather.Target{target(s)}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

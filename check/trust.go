@@ -154,5 +154,14 @@ func identityChecks() []Check {
 			Failing: "$ curl -k https://BACKEND/apis/g/v1/things\n200",
 			Mended:  "$ curl -k https://BACKEND/apis/g/v1/things\n401",
 		},
+		{
+			Code: "KAGG034", Name: "not-looked-at", Area: AreaTrust, Severity: SeverityInfo,
+			Title:   "a backend that could not be looked at in whole",
+			Why:     "No finding is no proof then: what was not asked for can be wrong.",
+			Mend:    "Run kagg check where the running kagg is, with its --state-dir.",
+			find:    findNotLookedAt,
+			Failing: "$ kagg check --kubeconfig remote.kubeconfig",
+			Mended:  "$ kagg check --state-dir .kagg",
+		},
 	}
 }

@@ -209,15 +209,35 @@ func findOpen(f Facts) []Finding {
 	})(f)
 }
 
+func findNotLookedAt(f Facts) []Finding {
+	var out []Finding
+	for _, b := range f.live() {
+		message, mend := "", ""
+		switch {
+		case b.Stopped == StopCredentials:
+			message = "nothing could be asked in a user's name, for want of the front-proxy certificate's key and of a running kagg: only certificates were looked at"
+		case b.Stopped == StopTime:
+			message = "looking at all of it took too long, and was stopped: it answers slowly, or serves very much"
+			mend = "See what is slow: most requests are answered within milliseconds."
+		case b.Stopped == "" && b.Through:
+			message = "requests went through kagg, for want of the front-proxy certificate's key: aggregated discovery, OpenAPI and whom the backend believes were not looked at"
+		default:
+			continue
+		}
+		out = append(out, Finding{Message: message, Mend: mend, Where: b.where("", "")})
+	}
+	return out
+}
+
 // named finds whom a refusal is about, as k8s.io/apiserver writes it.
 var named = regexp.MustCompile(`[Uu]ser "([^"]*)"`)
 
 // takenFor is whom the backend took for the user; "" where the answer does not tell.
 func (i *Identity) takenFor() string {
-	if i.Status == 401 {
+	if i.Status == statusUnauthorized {
 		return anonymous
 	}
-	if match := named.FindStringSubmatch(i.Message); i.Status == 403 && match != nil {
+	if match := named.FindStringSubmatch(i.Message); i.Status == statusForbidden && match != nil {
 		return match[1]
 	}
 	return ""

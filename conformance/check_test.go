@@ -26,6 +26,11 @@ func TestCheck(t *testing.T) {
 		kagg := harness.StartKagg(t, "-f", "testdata/wardle", fmt.Sprintf("--endpoint=wardle/api=127.0.0.1:%d", port))
 		harness.StartSampleAPIServer(t, kagg, harness.StartEtcd(t), "wardle", "api", port)
 		kagg.Client(t).AwaitCode(t, 20*time.Second, "/readyz", 200)
+		kagg.Client(t).AwaitCode(t, 20*time.Second, "/apis/wardle.example.com/v1beta1", 200)
+		kagg.Client(t).AwaitCode(t, 20*time.Second, "/apis/wardle.example.com/v1alpha1", 200)
+		for _, flunder := range []string{flunderAlpha, flunderBeta} {
+			harness.NewKubectl(t, kagg.Kubeconfig).Command("apply", "-f", "-").WithInput(flunder).Out(t)
+		}
 		wantCodes(t, kagg, "KAGG007") // its manifests have no caBundle
 	})
 	t.Run("demo", func(t *testing.T) {
@@ -39,14 +44,16 @@ func TestCheck(t *testing.T) {
 		wantCodes(t, kagg,
 			"KAGG007", // its manifests have no caBundle
 			"KAGG011", // both groups have groupPriorityMinimum 1000
+			"KAGG050", // the weather has legacy discovery
 			"KAGG065", // the weather has no /openapi/v3
+			"KAGG095", // the weather gives all its forecasts, whatever limit is asked for
 		)
 	})
 }
 
 func wantCodes(t *testing.T, kagg *harness.Kagg, want ...string) {
 	t.Helper()
-	p := harness.RunKagg(t, "check", "--state-dir", kagg.StateDir, "--fail-on=never")
+	p := harness.RunKagg(t, "check", "--state-dir", kagg.StateDir, "--fail-on=never", "--write")
 	<-p.Done()
 	out := p.Output().String()
 	found := map[string]bool{}

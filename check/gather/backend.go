@@ -65,15 +65,15 @@ func (g *gatherer) run(ctx context.Context) *check.Backend {
 	}
 	switch {
 	case g.admin.rt == nil && !slices.ContainsFunc(g.seen.Hosts, connectedTo):
-		g.seen.Stopped = "no address could be connected to"
+		g.seen.Stopped = check.StopUnreachable
 	case g.admin.rt == nil:
 		g.askStranger(ctx, nil)
-		g.seen.Stopped = "there is neither the front-proxy certificate's key nor a running kagg to ask as an administrator"
+		g.seen.Stopped = check.StopCredentials
 	default:
 		g.askAll(ctx)
 	}
 	if ctx.Err() != nil {
-		g.seen.Stopped = "asking took longer than " + g.Whole.String()
+		g.seen.Stopped = check.StopTime
 	}
 	return g.seen
 }
@@ -83,7 +83,7 @@ func connectedTo(h check.Host) bool { return h.Failure == "" }
 // askAll asks as an administrator, and then as others.
 func (g *gatherer) askAll(ctx context.Context) {
 	if !g.readLegacy(ctx) {
-		g.seen.Stopped = "nothing was answered"
+		g.seen.Stopped = check.StopSilent
 		return
 	}
 	if !g.seen.Through {

@@ -128,7 +128,7 @@ func (g *gatherer) stranger(clientCAs [][]byte) (cert, key []byte, err error) {
 		ca.RawSubject = g.frontProxy.chain[0].RawIssuer
 		subject = g.frontProxy.chain[0].Subject
 	}
-	if len(clientCAs) > 0 {
+	if len(clientCAs) > 0 && !g.frontProxy.below(clientCAs) {
 		ca.RawSubject = clientCAs[0]
 	}
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
