@@ -179,7 +179,7 @@ func findAggregatedBroken(f Facts) []Finding {
 		case a == nil || a.Failure != "":
 		case a.Status == statusUnavailable:
 			how = "is answered with 503: " + a.Message
-		case a.aggregated():
+		case a.aggregated() && b.Documents.Discovery != nil:
 			if _, err := discoverymerge.DecodeAggregated(b.Documents.Discovery); err != nil {
 				how = "cannot be read: " + err.Error()
 			}

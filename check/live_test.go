@@ -66,6 +66,7 @@ func TestGoodBackends(t *testing.T) {
 	for _, options := range [][]misbehaving.Option{
 		{},
 		{misbehaving.AllowsEverybody},
+		{misbehaving.UnauthorizedForForbidden},
 		{misbehaving.RequiresClientCertificate},
 		{misbehaving.NamesNoClientCA},
 		{misbehaving.DiscoveryOpenToAll},

@@ -114,6 +114,10 @@ func (h *handler) allowed(w http.ResponseWriter, r *http.Request) bool {
 	case known && !h.faults[AnswersAsProxy] && !strings.Contains(r.URL.Path, "/ships"):
 		return true
 	}
+	if h.faults[UnauthorizedForForbidden] {
+		refuse(w, http.StatusUnauthorized, "Unauthorized", "Unauthorized")
+		return false
+	}
 	refuse(w, http.StatusForbidden, "Forbidden", fmt.Sprintf("forbidden: User %q cannot %s path %q", user, strings.ToLower(r.Method), r.URL.Path))
 	return false
 }

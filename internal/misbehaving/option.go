@@ -29,6 +29,7 @@ const (
 	AnswersUnauthorized        Option = "answers-unauthorized"          // everybody gets 401
 	AnswersAsProxy             Option = "answers-as-proxy"              // everybody is whom the certificate names
 	AllowsEverybody            Option = "allows-everybody"              // no fault: who is authenticated may do all
+	UnauthorizedForForbidden   Option = "unauthorized-for-forbidden"    // no fault that is seen here: who may not gets 401
 	RequiresClientCertificate  Option = "requires-client-certificate"   // no fault: the handshake ends without one
 	NamesNoClientCA            Option = "names-no-client-ca"            // no fault: the handshake asks for any certificate
 	DiscoveryOpenToAll         Option = "discovery-open-to-all"         // no fault: all but objects is for everybody
@@ -97,7 +98,7 @@ func Options() []Option {
 		Closed, PlainHTTP, CertificateOtherName, CertificateExpired, CertificateExpiring, CertificateNotYetValid,
 		CertificateOtherCA, CertificateNoServerAuth, NoClientCertificateRequest, OtherClientCA, RefusesFrontProxy,
 		ObeysForgedHeaders, BelievesAnyCertificate, OpenToAll, AnswersAsAnonymous, AnswersUnauthorized, AnswersAsProxy,
-		AllowsEverybody, RequiresClientCertificate, NamesNoClientCA, DiscoveryOpenToAll, InitialEventsRefused,
+		AllowsEverybody, UnauthorizedForForbidden, RequiresClientCertificate, NamesNoClientCA, DiscoveryOpenToAll, InitialEventsRefused,
 		InitialEventsErrorEvent, OldVersionReplayed, NoOpenAPI, ResourceVersionsOpaque,
 		LikeMetrics, AggregatedNotFound, AggregatedNotAcceptable, AggregatedLegacyList, AggregatedOtherKind,
 		AggregatedUnavailable, AggregatedHangs, LegacyDiffers, LegacyOrdersOtherwise, NoETagDiscovery, NoETagOpenAPIV2,
