@@ -38,6 +38,8 @@ type gatherer struct {
 	first    string
 	verified bool
 	close    []func()
+	// probes are what the probe of each group-version found.
+	probes map[string]recording.Probe
 	// entries are what discovery says of each group-version.
 	entries map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery
 }
@@ -50,6 +52,7 @@ func (g *gatherer) run(ctx context.Context) *check.Backend {
 		Documents: recording.Documents{Legacy: map[string][]byte{}, OpenAPIV3: map[string][]byte{}},
 	}
 	slices.Sort(g.seen.APIServices)
+	g.probes = map[string]recording.Probe{}
 	g.entries = map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery{}
 	defer func() {
 		for _, f := range g.close {
@@ -60,6 +63,9 @@ func (g *gatherer) run(ctx context.Context) *check.Backend {
 	defer cancel()
 	hosts := g.connect(ctx)
 	g.open(ctx, hosts)
+	if len(g.FrontProxyKey) > 0 {
+		g.probe(ctx)
+	}
 	for i := range hosts {
 		g.seen.Hosts = append(g.seen.Hosts, hosts[i].Host)
 	}

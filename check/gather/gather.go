@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -62,9 +61,9 @@ func (o Options) withDefaults() Options {
 type Result struct {
 	// Backends are the facts by Target.Key, for check.Facts.Live.
 	Backends map[string]*check.Backend
-	// Documents are what was read, by Target.Key, as a recording has them: legacy lists only where there is no
-	// aggregated document.
-	Documents map[string]recording.Documents
+	// Recorded is what was read, by Target.Key, as a recording has it; only of backends that could be asked as an
+	// aggregator asks them.
+	Recorded map[string]recording.Backend
 }
 
 // Gather connects to every target. It fails when the front-proxy certificate or key is no PEM, when Server is no URL,
@@ -79,12 +78,15 @@ func Gather(ctx context.Context, targets []Target, o Options) (Result, error) {
 		return Result{}, err
 	}
 	seen := make([]*check.Backend, len(targets))
+	recorded := make([]*recording.Backend, len(targets))
 	slots := make(chan struct{}, o.Parallel)
 	done := make(chan struct{})
 	for i, t := range targets {
 		go func() {
 			slots <- struct{}{}
-			seen[i] = (&gatherer{Options: o, target: t, frontProxy: frontProxy}).run(ctx)
+			g := &gatherer{Options: o, target: t, frontProxy: frontProxy}
+			seen[i] = g.run(ctx)
+			recorded[i] = g.recorded()
 			<-slots
 			done <- struct{}{}
 		}()
@@ -95,15 +97,12 @@ func Gather(ctx context.Context, targets []Target, o Options) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, fmt.Errorf("connect to the backends: %w", err)
 	}
-	result := Result{Backends: map[string]*check.Backend{}, Documents: map[string]recording.Documents{}}
+	result := Result{Backends: map[string]*check.Backend{}, Recorded: map[string]recording.Backend{}}
 	for i, t := range targets {
 		result.Backends[t.Key] = seen[i]
-		documents := seen[i].Documents
-		if documents.Discovery != nil {
-			documents.Legacy = nil
+		if recorded[i] != nil {
+			result.Recorded[t.Key] = *recorded[i]
 		}
-		documents.OpenAPIV3 = maps.Clone(documents.OpenAPIV3)
-		result.Documents[t.Key] = documents
 	}
 	return result, nil
 }

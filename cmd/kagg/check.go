@@ -188,25 +188,29 @@ func (f *checkFlags) facts(ctx context.Context, in io.Reader) (check.Facts, erro
 	if facts.Replay, err = aggregator.NewReplay(r); err != nil || !f.connect {
 		return facts, err
 	}
-	facts.Live, err = f.look(ctx, facts.Replay)
+	seen, err := f.look(ctx, facts.Replay)
+	if err != nil {
+		return facts, err
+	}
+	facts.Live = seen.Backends
+	facts.Replay, err = aggregator.NewReplay(gather.Complete(r, seen))
 	return facts, err
 }
 
 // look connects to the backends.
-func (f *checkFlags) look(ctx context.Context, r *aggregator.Replay) (map[string]*check.Backend, error) {
+func (f *checkFlags) look(ctx context.Context, r *aggregator.Replay) (gather.Result, error) {
 	var admin *rest.Config
 	if !f.offline() {
 		var err error
 		if admin, err = f.clientConfig(); err != nil {
-			return nil, err
+			return gather.Result{}, err
 		}
 	}
 	o, err := f.options(f.stateDir, admin)
 	if err != nil {
-		return nil, err
+		return gather.Result{}, err
 	}
-	seen, err := gather.Replayed(ctx, r, o)
-	return seen.Backends, err
+	return gather.Replayed(ctx, r, o)
 }
 
 // settlePatience is for how long a running kagg is asked again while it still holds what it learned of a backend before
