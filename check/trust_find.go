@@ -210,7 +210,7 @@ func findOpen(f Facts) []Finding {
 }
 
 func findNotLookedAt(f Facts) []Finding {
-	var out []Finding
+	out := make([]Finding, 0, len(f.Live))
 	for _, b := range f.live() {
 		message, mend := "", ""
 		switch {

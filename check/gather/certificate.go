@@ -132,7 +132,7 @@ func usages(c *x509.Certificate) []string {
 		x509.ExtKeyUsageAny: "any", x509.ExtKeyUsageServerAuth: "serverAuth", x509.ExtKeyUsageClientAuth: "clientAuth",
 		x509.ExtKeyUsageCodeSigning: "codeSigning", x509.ExtKeyUsageEmailProtection: "emailProtection",
 	}
-	var out []string
+	out := make([]string, 0, len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage))
 	for _, u := range c.ExtKeyUsage {
 		name, known := names[u]
 		if !known {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +84,10 @@ func (g *gatherer) handshake(ctx context.Context, address string) connected {
 
 func (c *connected) fail(err error) {
 	c.Failure = oneLine(err.Error())
-	c.Hint = proxy.Hint(err)
+	// The front proxy's certificate was not presented yet: hints that it is refused are not true.
+	if hint := proxy.Hint(err); !strings.Contains(hint, "front-proxy") {
+		c.Hint = hint
+	}
 }
 
 // alert is what the server says when it ends a connection after the handshake, for the client's certificate; "" for

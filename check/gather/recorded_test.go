@@ -26,14 +26,14 @@ func TestRecorded(t *testing.T) {
 		misbehaving.AggregatedNotFound:    {"legacy", "l23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, ""},
 		misbehaving.AggregatedUnavailable: {"none", "23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, "get /apis: the backend answered 503: not ready yet"},
 		misbehaving.AggregatedOtherKind:   {"none", "23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, "get /apis: the aggregated discovery document of 54 bytes cannot be read"},
-		misbehaving.OpenAPIHangs:          {"aggregated", "d3", func(s *recording.State) string { return s.OpenAPIV2Failure }, "get /openapi/v2: no answer within 4s"},
+		misbehaving.OpenAPIHangs:          {"aggregated", "d3", func(s *recording.State) string { return s.OpenAPIV2Failure }, "get /openapi/v2: no answer within 8s"},
 		misbehaving.NoOpenAPI:             {"aggregated", "d", func(s *recording.State) string { return s.OpenAPIV2Failure }, ""},
 		misbehaving.CertificateExpired:    {"aggregated", "d23", func(s *recording.State) string { return s.Probes[gv].Failure }, "x509: certificate has expired"},
 	} {
 		t.Run(string(option), func(t *testing.T) {
 			t.Parallel()
 			_, target, o := serve(t, option)
-			o.Timeout = time.Second
+			o.Timeout = 2 * time.Second
 			if option == misbehaving.SlowOnce {
 				o.Timeout = 3 * time.Second
 			}

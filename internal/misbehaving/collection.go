@@ -46,7 +46,7 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if !h.faults[NoTable] {
-			reply(w, http.StatusOK, "application/json", h.table(ships, metadata))
+			reply(w, http.StatusOK, h.table(ships, metadata))
 			return
 		}
 	}
@@ -54,7 +54,7 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 	for _, s := range ships {
 		items = append(items, s.object(h.faults))
 	}
-	reply(w, http.StatusOK, "application/json", map[string]any{
+	reply(w, http.StatusOK, map[string]any{
 		"apiVersion": Group + "/" + Version, "kind": "ShipList", "metadata": metadata, "items": items,
 	})
 }
@@ -107,7 +107,7 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request) {
 		h.notFound(w, r)
 		return
 	}
-	reply(w, http.StatusOK, "application/json", ships[i].object(h.faults))
+	reply(w, http.StatusOK, ships[i].object(h.faults))
 }
 
 func (h *handler) notFound(w http.ResponseWriter, r *http.Request) {
@@ -148,7 +148,7 @@ func (h *handler) create(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	reply(w, http.StatusCreated, "application/json", s.object(h.faults))
+	reply(w, http.StatusCreated, s.object(h.faults))
 }
 
 func (h *handler) remove(w http.ResponseWriter, r *http.Request) {
@@ -156,5 +156,5 @@ func (h *handler) remove(w http.ResponseWriter, r *http.Request) {
 		h.notFound(w, r)
 		return
 	}
-	reply(w, http.StatusOK, "application/json", map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"})
+	reply(w, http.StatusOK, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"})
 }

@@ -42,7 +42,7 @@ func (h *handler) aggregated(w http.ResponseWriter, r *http.Request) {
 		h.hang(r)
 	case h.faults[AggregatedLegacyList], !strings.Contains(r.Header.Get("Accept"), "as=APIGroupDiscoveryList"):
 		version := map[string]any{"groupVersion": Group + "/" + Version, "version": Version}
-		reply(w, http.StatusOK, "application/json", map[string]any{
+		reply(w, http.StatusOK, map[string]any{
 			"kind": "APIGroupList", "apiVersion": "v1",
 			"groups": []any{map[string]any{"name": Group, "versions": []any{version}, "preferredVersion": version}},
 		})
@@ -79,7 +79,7 @@ func (h *handler) legacy(w http.ResponseWriter, r *http.Request) {
 	if h.faults[LegacyOrdersOtherwise] {
 		slices.Reverse(verbs)
 	}
-	reply(w, http.StatusOK, "application/json", map[string]any{
+	reply(w, http.StatusOK, map[string]any{
 		"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": Group + "/" + Version,
 		"resources": []any{map[string]any{
 			"name": "ships", "singularName": "ship", "namespaced": true, "kind": "Ship", "shortNames": short, "verbs": verbs,

@@ -123,20 +123,20 @@ func (h *handler) allowed(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func refuse(w http.ResponseWriter, code int, reason, message string) {
-	reply(w, code, "application/json", map[string]any{
+	reply(w, code, map[string]any{
 		"kind": "Status", "apiVersion": "v1", "metadata": map[string]any{},
 		"status": "Failure", "reason": reason, "message": message, "code": code,
 	})
 }
 
 // reply writes a body as JSON. A write fails only when the client is gone.
-func reply(w http.ResponseWriter, code int, contentType string, body any) {
+func reply(w http.ResponseWriter, code int, body any) {
 	data, err := json.Marshal(body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_, _ = w.Write(data)
 }

@@ -136,8 +136,8 @@ func (f faults) askClient(config *tls.Config, another *authority) {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	case f[RefusesFrontProxy]:
 		config.ClientCAs = nil
-		config.VerifyPeerCertificate = func(certs [][]byte, _ [][]*x509.Certificate) error {
-			if len(certs) > 0 {
+		config.VerifyConnection = func(c tls.ConnectionState) error {
+			if len(c.PeerCertificates) > 0 {
 				return errors.New("no client certificate is good enough")
 			}
 			return nil
