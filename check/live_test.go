@@ -78,7 +78,7 @@ func TestGoodBackends(t *testing.T) {
 		{misbehaving.LikeMetrics},
 		{misbehaving.LegacyOrdersOtherwise},
 		{misbehaving.ContentChanges},
-		{misbehaving.SlowOnce},
+		{misbehaving.SlowAtTimes},
 	} {
 		names := make([]string, 0, len(options))
 		for _, o := range options {
@@ -106,7 +106,7 @@ func lookAs(t *testing.T, keyless bool, options ...misbehaving.Option) []check.F
 	before := s.Ships()
 	o := gather.Options{
 		FrontProxyCert: s.FrontProxyCert, FrontProxyKey: s.FrontProxyKey, Write: true,
-		Timeout: 3 * time.Second, Settle: 300 * time.Millisecond, Patience: time.Second,
+		Timeout: 3 * time.Second, Settle: 300 * time.Millisecond, Patience: 2 * time.Second,
 	}
 	if keyless {
 		o.FrontProxyCert, o.FrontProxyKey = nil, nil

@@ -22,7 +22,7 @@ func TestRecorded(t *testing.T) {
 		failure func(*recording.State) string
 		text    string
 	}{
-		misbehaving.SlowOnce:              {"aggregated", "d23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, ""},
+		misbehaving.SlowAtTimes:           {"aggregated", "d23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, ""},
 		misbehaving.AggregatedNotFound:    {"legacy", "l23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, ""},
 		misbehaving.AggregatedUnavailable: {"none", "23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, "get /apis: the backend answered 503: not ready yet"},
 		misbehaving.AggregatedOtherKind:   {"none", "23", func(s *recording.State) string { return s.DiscoveryFailures[gv] }, "get /apis: the aggregated discovery document of 54 bytes cannot be read"},
@@ -34,7 +34,7 @@ func TestRecorded(t *testing.T) {
 			t.Parallel()
 			_, target, o := serve(t, option)
 			o.Timeout = 2 * time.Second
-			if option == misbehaving.SlowOnce {
+			if option == misbehaving.SlowAtTimes {
 				o.Timeout = 3 * time.Second
 			}
 			seen, err := gather.Gather(t.Context(), []gather.Target{target}, o)

@@ -143,7 +143,7 @@ func (h *handler) document(w http.ResponseWriter, r *http.Request, contentType s
 
 // slow takes the time that discovery takes.
 func (h *handler) slow(r *http.Request) {
-	if h.faults[SlowDiscovery] || h.faults[SlowOnce] && h.slept.Add(1) == 1 {
+	if h.faults[SlowDiscovery] || h.faults[SlowAtTimes] && h.slept.Add(1)%2 == 1 {
 		h.sleep(r, 1200*time.Millisecond)
 	}
 }

@@ -26,7 +26,7 @@ type handler struct {
 	stop     <-chan struct{}
 	// asked counts the requests, for what differs from one to the next.
 	asked atomic.Int64
-	// slept counts the answers that were slow.
+	// slept counts the answers that may be slow.
 	slept atomic.Int64
 }
 

@@ -59,7 +59,7 @@ const (
 	ETagStays               Option = "etag-stays"                // though the content changes
 	ContentChanges          Option = "content-changes"           // no fault: and the ETag with it
 	SlowDiscovery           Option = "slow-discovery"            // more than a second
-	SlowOnce                Option = "slow-once"                 // no fault: the first answer alone
+	SlowAtTimes             Option = "slow-at-times"             // no fault: every other answer
 	Hangs                   Option = "hangs"                     // nothing is answered
 	OpenAPIHangs            Option = "openapi-hangs"             // /openapi/v2 is not answered
 	AnswersCut              Option = "answers-cut"               // /openapi/v2 ends before its length
@@ -102,7 +102,7 @@ func Options() []Option {
 		InitialEventsErrorEvent, OldVersionReplayed, NoOpenAPI, ResourceVersionsOpaque,
 		LikeMetrics, AggregatedNotFound, AggregatedNotAcceptable, AggregatedLegacyList, AggregatedOtherKind,
 		AggregatedUnavailable, AggregatedHangs, LegacyDiffers, LegacyOrdersOtherwise, NoETagDiscovery, NoETagOpenAPIV2,
-		NoETagOpenAPIV3, IgnoresIfNoneMatch, ETagChanges, ETagStays, ContentChanges, SlowDiscovery, SlowOnce, Hangs,
+		NoETagOpenAPIV3, IgnoresIfNoneMatch, ETagChanges, ETagStays, ContentChanges, SlowDiscovery, SlowAtTimes, Hangs,
 		OpenAPIHangs, AnswersCut, ListFails, ListHangs, ListWithoutResourceVersion, ItemsWithoutResourceVersion,
 		WatchRefused, WatchExpiredAtOnce, WatchAnswersList, WatchSilent, WatchReplays, InitialEventsWithoutBookmark,
 		InitialEventsCut, BookmarkOfOtherKind, BookmarkWithoutVersion, BookmarkUnasked, OldVersionSilent, LimitCuts,
