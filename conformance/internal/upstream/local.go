@@ -15,12 +15,14 @@ import (
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/util/keyutil"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	aggregatorscheme "k8s.io/kube-aggregator/pkg/apiserver/scheme"
@@ -58,6 +60,26 @@ func newLocalAPIs(ctx context.Context, o *Options) (*localAPIs, error) {
 		return nil, err
 	}
 	return &localAPIs{server: server, memory: backend}, nil
+}
+
+// create puts objects into the storage. Their resources' names are those of the kinds, in small letters with an s.
+func (l *localAPIs) create(ctx context.Context, objects []*unstructured.Unstructured) error {
+	client, err := dynamic.NewForConfig(l.server.ClientConfig())
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		gvk := o.GroupVersionKind()
+		resource := client.Resource(gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind) + "s"))
+		var in dynamic.ResourceInterface = resource
+		if o.GetNamespace() != "" {
+			in = resource.Namespace(o.GetNamespace())
+		}
+		if _, err := in.Create(ctx, o, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("creating the %s %s: %w", gvk.Kind, o.GetName(), err)
+		}
+	}
+	return nil
 }
 
 // listedDelegate is a delegate that lists paths: one without any has no OpenAPI for the kube-aggregator.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/version"
 	apiopenapi "k8s.io/apiserver/pkg/endpoints/openapi"
@@ -47,6 +48,8 @@ type Options struct {
 	Local []apiregistrationv1.APIService
 	// Authentication is who may ask, and how front proxies name users.
 	Authentication Authentication
+	// Objects are in the storage before the server starts, as those of a former run are in etcd. Default: none.
+	Objects []*unstructured.Unstructured
 	// Listener is where to serve. Required.
 	Listener net.Listener
 }
@@ -66,6 +69,9 @@ func (s *Server) Wait() { s.running.Wait() }
 func Start(ctx context.Context, o Options) (*Server, error) {
 	local, err := newLocalAPIs(ctx, &o)
 	if err != nil {
+		return nil, err
+	}
+	if err := local.create(ctx, o.Objects); err != nil {
 		return nil, err
 	}
 	config, err := o.config(local)
