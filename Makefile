@@ -20,7 +20,7 @@ FUZZED    := $(sort $(dir $(shell git grep -l '^func Fuzz' -- '*_test.go')))
 .PHONY: help build demo test test-race conformance random fuzz bench lint verify generate clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/kagg
 	$(GO) build -o bin/kagg ./cmd/kagg
@@ -61,8 +61,33 @@ fuzz: ## Run every fuzz target for FUZZ_TIME (go test -fuzz runs one, with the l
 	done; \
 	test -z "$$failed" || { echo "fuzz failed in:$$failed"; exit 1; }
 
-bench: ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+# What is written into docs/performance.md is a full run; a part of it is only printed.
+ROWS ?=
+SHORT ?=
+bench: ## Measure kagg beside the real kube-aggregator; ROWS=proxy,startup measures these alone, SHORT=1 less long
+	cd conformance && $(GO) run ./bench $(if $(ROWS)$(SHORT),-rows=$(ROWS) $(if $(SHORT),-short),-document=../docs/performance.md)
+
+# What is compared: benchmarks whose name matches BENCH in PACKAGES, COUNT times in turn, at BASE and in this tree.
+BASE  ?= main
+BENCH ?= .
+COUNT ?= 6
+PACKAGES ?= ./aggregator ./discoverymerge ./openapimerge ./proxy ./delegate/memory
+GO_BENCH = $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem
+
+.PHONY: bench-go bench-compare
+bench-go: ## Run the Go benchmarks that match BENCH
+	$(GO_BENCH) $(PACKAGES)
+
+# In turn, so that a machine that slows down meanwhile slows both down.
+bench-compare: ## Compare the Go benchmarks that match BENCH between the commit BASE and this tree
+	@mkdir -p bin/bench; rm -f bin/bench/*.txt; base=$(CURDIR)/bin/bench/base; \
+	git worktree add --quiet --detach --force $$base $(BASE) && trap 'git worktree remove --force '$$base EXIT && \
+	for turn in $$(seq $(COUNT)); do \
+		echo "-- turn $$turn of $(COUNT)"; \
+		(cd $$base && $(GO_BENCH) $(PACKAGES)) >>bin/bench/base.txt || exit 1; \
+		$(GO_BENCH) $(PACKAGES) >>bin/bench/this.txt || exit 1; \
+	done && \
+	$(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod benchstat $(BASE)=bin/bench/base.txt this=bin/bench/this.txt
 
 lint: ## Run golangci-lint over all modules
 	@$(call each-module,lint,$(LINT) run --config $(CURDIR)/.golangci.yaml ./...,$(MODULES))

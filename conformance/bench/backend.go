@@ -28,15 +28,15 @@ import (
 // that the client asks for in TLS, the Service's.
 type backends struct {
 	each []*backend
+
+	changing sync.Mutex
+	changes  int
 }
 
 // backend serves the documents of its groups, objects of payloadSize bytes, and watches with an event a second.
 type backend struct {
 	groups  []int
 	current atomic.Pointer[documents]
-
-	changing sync.Mutex
-	changes  int
 }
 
 // documents are those of one backend at one moment.
@@ -88,13 +88,14 @@ func (b *backend) change(extra string) error {
 	return nil
 }
 
-// next changes the documents so that they name a resource that they did not before, and returns its name.
-func (b *backend) next() (string, error) {
+// next changes the documents of the i-th backend so that they name a resource that none did before, and returns its
+// name.
+func (b *backends) next(i int) (string, error) {
 	b.changing.Lock()
 	defer b.changing.Unlock()
 	b.changes++
 	extra := fmt.Sprintf("extra%04d", b.changes)
-	return extra, b.change(extra)
+	return extra, b.each[i].change(extra)
 }
 
 // ServeHTTP implements http.Handler.
@@ -155,7 +156,7 @@ func (b *backends) control(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "want POST /change?backend=N", http.StatusBadRequest)
 		return
 	}
-	name, err := b.each[i].next()
+	name, err := b.next(i)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

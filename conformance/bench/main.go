@@ -36,7 +36,7 @@ type settings struct {
 	short    bool
 	kagg     string
 	document string
-	profiles string
+	keep     string
 	source   string
 }
 
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.StringVar(&s.kagg, "kagg", "", "the binary of kagg; default: built from -source")
 	flags.StringVar(&s.source, "source", "..", "the folder of kagg's sources")
 	flags.StringVar(&s.document, "document", "", "write what was measured into this Markdown document, and the plot beside it")
-	flags.StringVar(&s.profiles, "keep", "", "keep the servers' output and the objects in this folder")
+	flags.StringVar(&s.keep, "keep", "", "keep the servers' output and the objects in this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

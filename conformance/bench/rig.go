@@ -43,13 +43,14 @@ type rig struct {
 
 // newRig builds kagg, makes the certificates, and learns what kagg's local APIs are.
 func newRig(ctx context.Context, s settings, progress io.Writer) (*rig, error) {
-	r := &rig{settings: s, progress: progress, dir: s.profiles, port: 20_000 + os.Getpid()*131%10_000}
+	r := &rig{settings: s, progress: progress, port: 20_000 + os.Getpid()*131%10_000}
 	var err error
-	if r.dir == "" {
-		if r.dir, err = os.MkdirTemp("", "kagg-bench"); err != nil {
+	if s.keep != "" {
+		if err := os.MkdirAll(s.keep, 0o700); err != nil {
 			return nil, err
 		}
-	} else if err = os.MkdirAll(r.dir, 0o700); err != nil {
+	}
+	if r.dir, err = os.MkdirTemp(s.keep, "kagg-bench"); err != nil {
 		return nil, err
 	}
 	if r.self, err = os.Executable(); err != nil {
@@ -133,7 +134,7 @@ func (r *rig) say(format string, args ...any) {
 // close ends what runs and removes what was written, unless it is to be kept.
 func (r *rig) close() {
 	r.stopAll()
-	if r.settings.profiles == "" {
+	if r.settings.keep == "" {
 		_ = os.RemoveAll(r.dir)
 	}
 }

@@ -43,8 +43,9 @@ func (r *rig) measureOutage(ctx context.Context, res *result) error {
 			return err
 		}
 		time.Sleep(2 * time.Second)
+		stopping := time.Now()
 		b.stop()
-		if err := eachServer(servers, func(s *server) (time.Duration, error) { return awaitUnavailable(ctx, s) }, down); err != nil {
+		if err := eachServer(servers, func(s *server) (time.Duration, error) { return awaitUnavailable(ctx, s, stopping) }, down); err != nil {
 			return err
 		}
 		time.Sleep(2 * time.Second)
@@ -88,9 +89,8 @@ func eachServer(servers map[string]*server, do func(*server) (time.Duration, err
 }
 
 // awaitUnavailable waits until the condition of the first APIService says that it is not available and requests
-// are answered with 503.
-func awaitUnavailable(ctx context.Context, s *server) (time.Duration, error) {
-	start := time.Now()
+// are answered with 503, and returns how long that was from start on.
+func awaitUnavailable(ctx context.Context, s *server, start time.Time) (time.Duration, error) {
 	for time.Since(start) < outageLimit {
 		var a apiregistrationv1.APIService
 		got, err := get(ctx, s.client, s.url+"/apis/apiregistration.k8s.io/v1/apiservices/v1."+groupName(0))
