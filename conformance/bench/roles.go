@@ -18,7 +18,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/version"
-	"k8s.io/klog/v2"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/kagg-project/kagg/conformance/internal/upstream"
@@ -138,7 +137,6 @@ func pool(file string) (*x509.CertPool, error) {
 
 // serveReal is the kube-aggregator before kagg's local APIs, with the objects in its storage from the beginning.
 func serveReal(ctx context.Context, o roleOptions) error {
-	klog.LogToStderr(true)
 	var local about
 	if err := readJSON(o.about, &local); err != nil {
 		return err
