@@ -108,7 +108,7 @@ func (f *fairness) keepCounting(ctx context.Context) {
 func (f *fairness) keepBootstrap(ctx context.Context) {
 	flow := f.informers.Flowcontrol().V1()
 	levels, schemas := flow.PriorityLevelConfigurations(), flow.FlowSchemas()
-	if !cache.WaitForCacheSync(ctx.Done(), levels.Informer().HasSynced, schemas.Informer().HasSynced) {
+	if !cache.WaitFor(ctx, "", levels.Informer().HasSyncedChecker(), schemas.Informer().HasSyncedChecker()) {
 		return
 	}
 	for {

@@ -131,7 +131,8 @@ func (s *source) gather(ctx context.Context) {
 func (s *source) run(ctx context.Context) error {
 	go s.gather(ctx)
 	s.start(ctx.Done())
-	if !cache.WaitForCacheSync(ctx.Done(), s.apiServices.HasSynced, s.services.HasSynced, s.slices.HasSynced, s.endpoints.HasSynced) {
+	// Not WaitForCacheSync, which looks every 100 ms: that would be half of the start.
+	if !cache.WaitFor(ctx, "", s.apiServices.HasSyncedChecker(), s.services.HasSyncedChecker(), s.slices.HasSyncedChecker(), s.endpoints.HasSyncedChecker()) {
 		return ctx.Err()
 	}
 	return nil

@@ -1,15 +1,19 @@
 package delegate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
+	restful "github.com/emicklei/go-restful/v3"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -121,10 +125,19 @@ func (s *Server) installGroups(docs *documents) error {
 		}
 		types[group] = docs.converter(objects)
 	}
-	for _, gv := range servedVersions(all) {
-		if err := s.installVersion(gv, all[gv], types[gv.Group]); err != nil {
-			return err
-		}
+	go prebuild(types)
+	versions := servedVersions(all)
+	built, errs := make([]builtVersion, len(versions)), make([]error, len(versions))
+	var wg sync.WaitGroup
+	for i, gv := range versions {
+		wg.Go(func() { built[i], errs[i] = s.buildVersion(gv, all[gv], types[gv.Group]) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for i, gv := range versions {
+		s.installVersion(gv, built[i])
 	}
 	for _, group := range servedGroups(all) {
 		s.installGroupDiscovery(group, all)
@@ -155,9 +168,24 @@ func groupObjects(group string, all storages) ([]runtime.Object, error) {
 	return out, nil
 }
 
-// installVersion does what GenericAPIServer.InstallAPIGroup does, but builds the schemas that server-side
-// apply needs at the first write and not at the start.
-func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]rest.Storage, types managedfields.TypeConverter) error {
+// prebuild builds, beside the rest of the start, the schemas of the groups that nearly every start writes to.
+func prebuild(types map[string]lazyConverter) {
+	for _, group := range []string{corev1.GroupName, discoveryv1.GroupName, apiregistrationv1.GroupName} {
+		// Who writes gets the error.
+		_, _ = types[group].build()
+	}
+}
+
+// builtVersion is what serves a group version, before it is served.
+type builtVersion struct {
+	container *restful.Container
+	found     []apidiscoveryv2.APIResourceDiscovery
+}
+
+// buildVersion does what GenericAPIServer.InstallAPIGroup does, but for making it served, and but for the schemas
+// that server-side apply needs, which are built at the first write. It may run for several versions at once: to
+// compile the patterns of their paths is a large part of the start.
+func (s *Server) buildVersion(gv schema.GroupVersion, resources map[string]rest.Storage, types managedfields.TypeConverter) (builtVersion, error) {
 	served := map[string][]string{}
 	for name := range resources {
 		served[name] = []string{gv.String()}
@@ -178,17 +206,25 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 		MinRequestTimeout:          s.config.MinRequestTimeout,
 		MaxRequestBodyBytes:        maxBody,
 	}
-	found, _, err := v.InstallREST(s.generic.Handler.GoRestfulContainer)
+	own := restful.NewContainer()
+	found, _, err := v.InstallREST(own)
 	if err != nil {
-		return fmt.Errorf("installing %s: %w", gv, err)
+		return builtVersion{}, fmt.Errorf("installing %s: %w", gv, err)
 	}
-	s.kinds = append(s.kinds, kinds(gv, found, s.selectors)...)
+	return builtVersion{own, found}, nil
+}
+
+// installVersion serves what was built.
+func (s *Server) installVersion(gv schema.GroupVersion, built builtVersion) {
+	for _, service := range built.container.RegisteredWebServices() {
+		s.generic.Handler.GoRestfulContainer.Add(service)
+	}
+	s.kinds = append(s.kinds, kinds(gv, built.found, s.selectors)...)
 	s.discovery(gv).AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
-		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: found,
+		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: built.found,
 	})
 	p := rank(gv)
 	s.discovery(gv).SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
-	return nil
 }
 
 // selectors are the field selectors of a stored resource.

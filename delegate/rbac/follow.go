@@ -38,7 +38,7 @@ func Follow(ctx context.Context, client kubernetes.Interface, a *Authorizer) (st
 	f := &follower{client: client, authorizer: a, touched: make(chan struct{}, 1), informers: [4]cache.SharedIndexInformer{
 		kinds.Roles().Informer(), kinds.ClusterRoles().Informer(), kinds.RoleBindings().Informer(), kinds.ClusterRoleBindings().Informer(),
 	}}
-	synced := make([]cache.InformerSynced, 0, len(f.informers))
+	synced := make([]cache.DoneChecker, 0, len(f.informers))
 	for _, informer := range f.informers {
 		registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: func(any) { f.touch() }, UpdateFunc: func(any, any) { f.touch() }, DeleteFunc: func(any) { f.touch() },
@@ -46,11 +46,11 @@ func Follow(ctx context.Context, client kubernetes.Interface, a *Authorizer) (st
 		if err != nil {
 			return nil, fmt.Errorf("following the objects of RBAC: %w", err)
 		}
-		synced = append(synced, registration.HasSynced)
+		synced = append(synced, registration.HasSyncedChecker())
 	}
 	factory.Start(ctx.Done())
 	done := make(chan struct{})
-	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
+	if !cache.WaitFor(ctx, "", synced...) {
 		factory.Shutdown()
 		close(done)
 		return done, errors.Join(ctx.Err())
