@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/footprint"
 )
 
 func newServeCommand(s streams) *cobra.Command {
@@ -82,7 +84,9 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 			return err
 		}
 	}
+	started := footprint.Starting()
 	running, err := aggregator.Start(ctx, config)
+	started()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // told to stop while it started
 	}
@@ -91,6 +95,8 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 	}
 	out.event(aggregator.Event{Subject: "kagg", Message: "serves at " + running.URL()})
 	out.say(welcome(running))
+	// Backends have answered by the first time, if they are there, and clients have asked by the second.
+	go footprint.Settle(ctx, 2*time.Second, 10*time.Second)
 	if then != nil {
 		err = then(running, out)
 		if err != nil {

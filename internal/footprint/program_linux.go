@@ -1,0 +1,76 @@
+package footprint
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapping is a part of the address space.
+type mapping struct {
+	first, last uintptr
+	perms       string
+	file        string
+	// own tells that it has pages which are not those of the file.
+	own bool
+}
+
+// dropProgram gives back the resident pages of the program's own file that cannot have been changed. That it fails
+// does no harm: they stay.
+func dropProgram() {
+	program, err := os.Executable()
+	if err != nil {
+		return
+	}
+	maps, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		return
+	}
+	for _, m := range parseMappings(maps) {
+		if m.droppable(program) {
+			// The kernel reads unchanged pages of a file again when they are used.
+			_ = unix.Madvise(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), m.first)), m.last-m.first), unix.MADV_DONTNEED) //nolint:gosec // an address that the kernel gave
+		}
+	}
+}
+
+// droppable tells the mappings of a file that hold nothing but the file: those that can be written to, or could
+// before they were protected and were, do not.
+func (m mapping) droppable(file string) bool {
+	return m.file == file && !strings.Contains(m.perms, "w") && !m.own && m.last > m.first
+}
+
+// parseMappings reads /proc/self/smaps.
+func parseMappings(smaps []byte) []mapping {
+	var out []mapping
+	lines := bufio.NewScanner(bytes.NewReader(smaps))
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) >= 5 && strings.Contains(fields[0], "-") {
+			out = append(out, parseMapping(fields))
+		} else if len(out) > 0 && len(fields) == 3 && fields[0] == "Anonymous:" {
+			out[len(out)-1].own = fields[1] != "0"
+		}
+	}
+	return out
+}
+
+// parseMapping reads a line "first-last perms offset device inode file"; a mapping that cannot be read is empty.
+func parseMapping(fields []string) mapping {
+	from, to, _ := strings.Cut(fields[0], "-")
+	first, err := strconv.ParseUint(from, 16, 64)
+	if err != nil {
+		return mapping{}
+	}
+	last, err := strconv.ParseUint(to, 16, 64)
+	if err != nil {
+		return mapping{}
+	}
+	// own until the kernel says that it is not.
+	return mapping{uintptr(first), uintptr(last), fields[1], strings.Join(fields[5:], " "), true}
+}

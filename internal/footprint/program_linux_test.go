@@ -1,0 +1,62 @@
+package footprint
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestOnlyUnchangedPagesOfTheFileAreDropped(t *testing.T) {
+	t.Parallel()
+	const smaps = `00400000-02b9f000 r-xp 00000000 fd:00 1 /bin/the program
+Size:              40572 kB
+Anonymous:             0 kB
+VmFlags: rd ex mr mw me
+02b9f000-05aa6000 r--p 0279f000 fd:00 1 /bin/the program
+Anonymous:             4 kB
+05aa6000-05b92000 rw-p 056a6000 fd:00 1 /bin/the program
+Anonymous:             0 kB
+05b92000-05b93000 r--p 056a6000 fd:00 1 /bin/the program
+7ff452fe0000-7ff453136000 r-xp 00000000 fd:00 2 /lib/libc.so.6
+Anonymous:             0 kB
+7ff453136000-7ff453137000 rw-p 00000000 00:00 0
+Anonymous:             0 kB
+`
+	var dropped []mapping
+	for _, m := range parseMappings([]byte(smaps)) {
+		if m.droppable("/bin/the program") {
+			dropped = append(dropped, m)
+		}
+	}
+	if len(dropped) != 1 || dropped[0].first != 0x400000 || dropped[0].last != 0x2b9f000 {
+		t.Errorf("want the first mapping alone, got %+v", dropped)
+	}
+}
+
+// The test's own program is dropped, and runs on.
+func TestProgramRunsOn(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resident := func() (n int) {
+		smaps, err := os.ReadFile("/proc/self/smaps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range parseMappings(smaps) {
+			if m.droppable(program) {
+				n++
+			}
+		}
+		return n
+	}
+	if resident() == 0 {
+		t.Fatal("the program has no mapping that could be dropped")
+	}
+	dropProgram()
+	if got := strings.Repeat("a", 3); got != "aaa" || resident() == 0 {
+		t.Error(got, resident())
+	}
+}
