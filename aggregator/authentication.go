@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -16,7 +17,6 @@ import (
 	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
 	requestunion "k8s.io/apiserver/pkg/authentication/request/union"
 	"k8s.io/apiserver/pkg/authentication/request/websocket"
-	"k8s.io/apiserver/pkg/authentication/request/x509"
 	"k8s.io/apiserver/pkg/authentication/token/union"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 
@@ -107,9 +107,9 @@ func (a *authentication) caFile(purpose, file string) (dynamiccertificates.CACon
 func (a *authentication) compose(anonymousAuth *bool) authenticator.Request {
 	token := union.New(authenticator.WrapAudienceAgnosticToken(a.audiences, a.token), a.accounts)
 	requests := []authenticator.Request{
-		authenticator.WrapAudienceAgnosticRequest(a.audiences, headerrequest.NewDynamicVerifyOptionsSecure(a.proxies.VerifyOptions, headerrequest.StaticStringSlice(a.config.AllowedNames),
-			a.headers.UsernameHeaders, a.headers.UIDHeaders, a.headers.GroupHeaders, a.headers.ExtraHeaderPrefixes)),
-		x509.NewDynamic(a.users.VerifyOptions, x509.CommonNameUserConversion),
+		authenticator.WrapAudienceAgnosticRequest(a.audiences, frontProxies{headerrequest.NewDynamicVerifyOptionsSecure(a.proxies.VerifyOptions, headerrequest.StaticStringSlice(a.config.AllowedNames),
+			a.headers.UsernameHeaders, a.headers.UIDHeaders, a.headers.GroupHeaders, a.headers.ExtraHeaderPrefixes), a.headers.UsernameHeaders}),
+		newCertificates(a.users, time.Now),
 		bearertoken.New(token),
 		websocket.NewProtocolAuthenticator(token),
 	}
