@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
@@ -132,6 +133,48 @@ func BenchmarkMergeV2(b *testing.B) {
 				for b.Loop() {
 					if _, err := MergeV2(in, UpstreamQuirks()); err != nil {
 						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// indexEach are n APIServices on a backend each, with an OpenAPI v3 index; those of old backends have v2 alone, which
+// was converted when it was fetched.
+func indexEach(tb testing.TB, n int, old bool) []Input {
+	tb.Helper()
+	in := documentEach(tb, n, false)
+	for i := range in {
+		key := "apis/" + in[i].Group + "/v1"
+		in[i].V3 = &handler3.OpenAPIV3Discovery{Paths: map[string]handler3.OpenAPIV3DiscoveryGroupVersion{
+			key: {ServerRelativeURL: "/openapi/v3/" + key + "?hash=0"},
+		}}
+		if !old {
+			continue
+		}
+		in[i].V3 = nil
+		converted, err := Convert(in[i].V2)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		in[i].Conversion = converted
+	}
+	return in
+}
+
+func BenchmarkMergeV3(b *testing.B) {
+	for _, shape := range []struct {
+		name string
+		old  bool
+	}{{"index-each", false}, {"converted-each", true}} {
+		for _, n := range benchSizes {
+			b.Run(fmt.Sprintf("%s/%d", shape.name, n), func(b *testing.B) {
+				in := indexEach(b, n, shape.old)
+				b.ReportAllocs()
+				for b.Loop() {
+					if got := MergeV3(in, UpstreamQuirks()); len(got.Index.Paths) != n {
+						b.Fatal(len(got.Index.Paths))
 					}
 				}
 			})

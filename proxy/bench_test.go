@@ -1,12 +1,15 @@
 package proxy
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
 // BenchmarkProxy is a GET of 500 bytes through a TLS front to a TLS backend, one in flight, through
@@ -43,6 +46,34 @@ func BenchmarkProxy(b *testing.B) {
 					b.Fatal(n, err)
 				}
 				_ = resp.Body.Close()
+			}
+		})
+	}
+}
+
+// BenchmarkResolve finds the address of a service by each of the ways that need no more than a look, and by slices
+// of many endpoints.
+func BenchmarkResolve(b *testing.B) {
+	query := Query{Namespace: "default", Name: "api", Port: 443}
+	addresses := make([]discoveryv1.Endpoint, 100)
+	for i := range addresses {
+		addresses[i] = up(fmt.Sprintf("10.0.0.%d", i))
+	}
+	for _, tc := range []struct {
+		name     string
+		registry Registry
+	}{
+		{"flag", Registry{Overrides: []Override{{Namespace: "default", Name: "api", Host: "127.0.0.1:8443"}}}},
+		{"annotation", Registry{APIServiceAnnotation: "https://127.0.0.1:8443"}},
+		{"slice/1", Registry{Service: service(nil), EndpointSlices: []*discoveryv1.EndpointSlice{slice("s", discoveryv1.AddressTypeIPv4, port("https", 8443), addresses[0])}}},
+		{"slice/100", Registry{Service: service(nil), EndpointSlices: []*discoveryv1.EndpointSlice{slice("s", discoveryv1.AddressTypeIPv4, port("https", 8443), addresses...)}}},
+	} {
+		b.Run(tc.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Resolve(query, tc.registry); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}
