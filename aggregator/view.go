@@ -84,3 +84,14 @@ func (s *Snapshot) OpenAPIV2() (openapimerge.V2Result, error) {
 // OpenAPIV3 returns the merged OpenAPI v3 index. Nobody may change it. The first
 // call may take as long as the merge.
 func (s *Snapshot) OpenAPIV3() openapimerge.V3Result { return s.openAPI.v3().result }
+
+// Settled tells whether every backend has been asked for all of its documents,
+// and none is to be asked anew because it was down when it was.
+func (s *Snapshot) Settled() bool {
+	for _, b := range s.inputs.backends {
+		if b.seen.outdated {
+			return false
+		}
+	}
+	return s.complete
+}

@@ -1,0 +1,376 @@
+package launch_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/launch"
+)
+
+// roleVariable makes the test binary play an apiserver.
+const roleVariable = "KAGG_LAUNCH_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
+	role := os.Getenv(roleVariable)
+	if role == "" {
+		os.Exit(m.Run())
+	}
+	if err := play(role); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+const (
+	aggregatedDocument = `{"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","items":[
+{"metadata":{"name":"things.example.com"},"versions":[{"version":"v1beta1","resources":[]},{"version":"v1","resources":[]},{"version":"v2alpha1","resources":[]}]},
+{"metadata":{"name":"apps"},"versions":[{"version":"v1","resources":[]}]}]}`
+	groupList = `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"things.example.com",
+"versions":[{"groupVersion":"things.example.com/v1","version":"v1"}],"preferredVersion":{"groupVersion":"things.example.com/v1","version":"v1"}}]}`
+	aggregatedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+)
+
+// play is an apiserver: one that knows the flags of its role alone.
+func play(role string) error {
+	flags := pflag.NewFlagSet("apiserver", pflag.ContinueOnError)
+	flags.Usage = func() {}
+	port := flags.String("secure-port", os.Getenv("KAGG_PORT"), "")
+	cert := flags.String("tls-cert-file", os.Getenv("KAGG_TLS_CERT_FILE"), "")
+	key := flags.String("tls-private-key-file", os.Getenv("KAGG_TLS_PRIVATE_KEY_FILE"), "")
+	if role != "strict" {
+		for _, name := range []string{"bind-address", "kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"} {
+			flags.String(name, "", "")
+		}
+	}
+	if role == "environment" {
+		flags = pflag.NewFlagSet("apiserver", pflag.ContinueOnError)
+	}
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		return err
+	}
+	if role == "broken" {
+		return fmt.Errorf("no storage is configured")
+	}
+	if os.Getenv("KUBECONFIG") == "" || os.Getenv("KAGG_SERVER") == "" {
+		return fmt.Errorf("the environment lacks where kagg is")
+	}
+	pair, err := tls.LoadX509KeyPair(*cert, *key)
+	if err != nil {
+		return err
+	}
+	ca, err := os.ReadFile(os.Getenv("KAGG_REQUESTHEADER_CLIENT_CA_FILE"))
+	if err != nil {
+		return err
+	}
+	proxies := x509.NewCertPool()
+	proxies.AppendCertsFromPEM(ca)
+	server := &http.Server{
+		Addr: net.JoinHostPort("127.0.0.1", *port), Handler: handler(role), ReadHeaderTimeout: time.Minute,
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: proxies},
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		fmt.Println("stopped gently")
+		_ = server.Close()
+	})
+	return server.ListenAndServeTLS("", "")
+}
+
+func handler(role string) http.Handler {
+	begin := time.Now()
+	mux := http.NewServeMux()
+	write := func(contentType, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		switch {
+		case role == "unready", role == "slow" && time.Since(begin) < 1500*time.Millisecond:
+			http.Error(w, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed", http.StatusInternalServerError)
+		case role == "legacy":
+			http.NotFound(w, nil)
+		}
+	})
+	switch role {
+	case "silent", "described":
+	case "legacy":
+		mux.HandleFunc("/apis", write("application/json", groupList))
+	case "mute":
+		mux.HandleFunc("/apis", write("application/json", `{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`))
+	default:
+		mux.HandleFunc("/apis", write(aggregatedType, aggregatedDocument))
+	}
+	for _, version := range []string{"v1", "v1beta1", "v2alpha1"} {
+		if role == "partial" && version == "v1beta1" {
+			continue
+		}
+		mux.HandleFunc("/apis/things.example.com/"+version, write("application/json",
+			`{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"things.example.com/`+version+`","resources":[]}`))
+	}
+	paths := ""
+	if role == "described" {
+		paths = `"/apis/things.example.com/v1/things":{},"/apis/things.example.com/":{}`
+	}
+	mux.HandleFunc("/openapi/v2", write("application/json", `{"swagger":"2.0","info":{"title":"things","version":"1"},"paths":{`+paths+`}}`))
+	return mux
+}
+
+// notes are what was told.
+type notes struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (n *notes) add(s string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.said = append(n.said, s)
+}
+
+func (n *notes) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Join(n.said, "\n")
+}
+
+// command runs the test binary in a role: by env, since flags are the child's.
+func command(t *testing.T, role string, args ...string) []string {
+	t.Helper()
+	env, err := lookPath("env")
+	if err != nil {
+		t.Skip(err)
+	}
+	return append([]string{env, roleVariable + "=" + role, os.Args[0]}, args...)
+}
+
+func lookPath(name string) (string, error) {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if file := filepath.Join(dir, name); exists(file) {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("there is no %s here", name)
+}
+
+func exists(file string) bool { _, err := os.Stat(file); return err == nil }
+
+func start(t *testing.T, o launch.Options) (*launch.Server, *notes, error) {
+	t.Helper()
+	n := &notes{}
+	o.Progress = n.add
+	s, err := launch.Start(t.Context(), o)
+	if err == nil {
+		t.Cleanup(func() {
+			if err := s.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err = s.Await(t.Context())
+	}
+	return s, n, err
+}
+
+func TestMakesAPIServices(t *testing.T) {
+	t.Parallel()
+	s, n, err := start(t, launch.Options{Command: command(t, "aggregated")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"v1.things.example.com", "v1beta1.things.example.com", "v2alpha1.things.example.com"}
+	if d := cmp.Diff(want, s.APIServices()); d != "" {
+		t.Error(d)
+	}
+	if !strings.Contains(n.String(), "v1.apps") {
+		t.Errorf("what kagg serves itself is not told of: %s", n)
+	}
+	// In kube-aware order, each priority there once.
+	var order []string
+	for _, g := range s.Aggregator().Snapshot().Discovery().Groups.Groups {
+		if g.Name == "things.example.com" {
+			for _, v := range g.Versions {
+				order = append(order, v.Version)
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"v1", "v1beta1", "v2alpha1"}, order); d != "" {
+		t.Error(d)
+	}
+	for _, v := range s.Aggregator().Snapshot().APIServices() {
+		if slices.Contains(want, v.Object.Name) && v.Object.Spec.InsecureSkipTLSVerify {
+			t.Errorf("%s is not verified, though the certificate is kagg's", v.Object.Name)
+		}
+	}
+	if _, err := s.Aggregator().Snapshot().OpenAPIV2(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLegacyServerWithoutReadyz(t *testing.T) {
+	t.Parallel()
+	for _, role := range []string{"legacy", "described"} {
+		s, _, err := start(t, launch.Options{Command: command(t, role)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]string{"v1.things.example.com"}, s.APIServices()); d != "" {
+			t.Errorf("%s: %s", role, d)
+		}
+	}
+}
+
+func TestLeavesOutRefusedFlags(t *testing.T) {
+	t.Parallel()
+	_, n, err := start(t, launch.Options{Command: command(t, "strict")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bind-address", "kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"} {
+		if !strings.Contains(n.String(), "does not know --"+name) {
+			t.Errorf("--%s is not told of in: %s", name, n)
+		}
+	}
+}
+
+func TestBareIsToldByTheEnvironment(t *testing.T) {
+	t.Parallel()
+	if _, _, err := start(t, launch.Options{Command: command(t, "environment"), Bare: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTellsWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	_, n, err := start(t, launch.Options{Command: command(t, "slow")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(n.String(), "its /readyz answers 500: informer-sync failed") {
+		t.Errorf("told: %s", n)
+	}
+}
+
+// Manifests for a cluster: the Service has a selector, and nothing says where it is.
+func TestServesTheObjectsThatHaveNoAddress(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "cluster.yaml")
+	content := `apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: things}
+spec: {selector: {app: things}, ports: [{port: 443, targetPort: 8443}]}
+`
+	for _, version := range []string{"v1", "v1beta1"} {
+		content += `---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: ` + version + `.things.example.com}
+spec: {group: things.example.com, version: ` + version + `, groupPriorityMinimum: 2000, versionPriority: 10, service: {name: api, namespace: things}}
+`
+	}
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := start(t, launch.Options{Command: command(t, "aggregated"), Config: aggregator.Config{Filenames: []string{file}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"v1.things.example.com", "v1beta1.things.example.com"}, s.APIServices()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		o    launch.Options
+		says []string
+	}{
+		"no program":     {launch.Options{Command: []string{"./no-such-apiserver"}}, []string{"no such file"}},
+		"ends":           {launch.Options{Command: command(t, "broken")}, []string{"ended before it was available, with exit code 1", "no storage is configured"}},
+		"no secure port": {launch.Options{Command: command(t, "environment")}, []string{"does not know --secure-port", "KAGG_PORT", "--bare"}},
+		"port taken":     {launch.Options{Command: command(t, "aggregated", "--secure-port="+port)}, []string{"port " + port, "is taken"}},
+		"port unknown":   {launch.Options{Command: command(t, "aggregated", "--secure-port=0")}, []string{"has to know the port"}},
+		"never ready":    {launch.Options{Command: command(t, "unready"), Timeout: 3 * time.Second}, []string{"not ready within 3s", "informer-sync failed"}},
+		"no discovery":   {launch.Options{Command: command(t, "silent")}, []string{"answers /apis with 404", "names no group-version at /openapi/v2", "-f"}},
+		"no groups":      {launch.Options{Command: command(t, "mute")}, []string{"names no group-version at /apis;"}},
+		"one missing":    {launch.Options{Command: command(t, "partial"), Timeout: 5 * time.Second}, []string{"not available within 5s", "v1beta1.things.example.com", "FailedDiscoveryCheck"}},
+		"no objects":     {launch.Options{Command: command(t, "aggregated"), Config: aggregator.Config{Filenames: []string{"none.yaml"}}}, []string{"none.yaml"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := start(t, c.o)
+			if err == nil {
+				t.Fatal("it started")
+			}
+			for _, want := range c.says {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("want %q in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// The state folder goes with the server, and the child ends as it should.
+func TestStopLeavesNothing(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	s, err := launch.Start(t.Context(), launch.Options{Command: command(t, "aggregated"), Output: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := s.Aggregator().State().Dir
+	if !exists(folder) {
+		t.Error("there is no state folder")
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if exists(folder) {
+		t.Errorf("%s is left", folder)
+	}
+	if !strings.Contains(out.String(), "stopped gently") {
+		t.Errorf("the child was not asked to end; it printed %q", out.String())
+	}
+}
+
+func TestInterruptEndsTheWait(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Second, cancel)
+	_, err := launch.Start(ctx, launch.Options{Command: command(t, "unready")})
+	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("got %v", err)
+	}
+}

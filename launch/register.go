@@ -1,0 +1,171 @@
+package launch
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/tools/clientcmd"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+
+	"github.com/kagg-project/kagg/discoverymerge"
+)
+
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
+// groupPriority is the groupPriorityMinimum of made-up APIServices, as kube-apiservers give it to groups that they do
+// not know.
+const groupPriority = 1000
+
+// register asks the child for its group-versions, and makes an APIService for each. It returns their names, sorted.
+func (s *Server) register(ctx context.Context, behind service, r readiness) ([]string, error) {
+	groupVersions, err := s.groupVersions(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	insecure := false
+	if err := s.trusted(behind, r.chain); err != nil {
+		insecure = true
+		s.options.Progress(fmt.Sprintf("the certificate of %s is not verified: %v", s.options.Command[0], err))
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", s.running.State().Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	client, err := apiregistration.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, a := range apiServices(groupVersions, behind, insecure) {
+		_, err := client.ApiregistrationV1().APIServices().Create(ctx, a, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			s.options.Progress(fmt.Sprintf("%s of %s is left out: kagg serves it itself", a.Name, s.options.Command[0]))
+			continue
+		}
+		if err != nil {
+			return nil, s.failed("serves %s/%s, for which no APIService can be made: %w", a.Spec.Group, a.Spec.Version, err)
+		}
+		names = append(names, a.Name)
+	}
+	if len(names) == 0 {
+		return nil, s.failed("serves nothing that kagg does not serve itself: give the APIServices with -f")
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// groupVersions asks the child what it serves: /apis, in both forms at once, and where that gives nothing, as with many
+// a server that was written by hand, its OpenAPI documents.
+func (s *Server) groupVersions(ctx context.Context, r readiness) ([]schema.GroupVersion, error) {
+	var lacks []string
+	for _, source := range []struct {
+		path, accept string
+		read         func([]byte) ([]schema.GroupVersion, error)
+	}{
+		{"/apis", discovery.AcceptV2 + "," + runtime.ContentTypeJSON, listed},
+		{"/openapi/v3", runtime.ContentTypeJSON, described},
+		{"/openapi/v2", runtime.ContentTypeJSON, described},
+	} {
+		resp, body, err := s.get(ctx, r.client, source.path, source.accept)
+		switch {
+		case err != nil:
+			lacks = append(lacks, err.Error())
+			continue
+		case resp.StatusCode != http.StatusOK:
+			lacks = append(lacks, fmt.Sprintf("answers %s with %s: %s", source.path, resp.Status, failedChecks(body)))
+			continue
+		}
+		found, err := source.read(body)
+		switch {
+		case err != nil:
+			lacks = append(lacks, fmt.Sprintf("answers %s with what cannot be read: %v", source.path, err))
+		case len(found) == 0:
+			lacks = append(lacks, fmt.Sprintf("names no group-version at %s", source.path))
+		default:
+			return found, nil
+		}
+	}
+	return nil, s.failed("does not say which group-versions it serves (%s): give the APIServices with -f", strings.Join(lacks, "; "))
+}
+
+// described returns the group-versions that the paths of an OpenAPI v2 document, or of an OpenAPI v3 index, are of.
+func described(body []byte) ([]schema.GroupVersion, error) {
+	var document struct {
+		Paths map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(body, &document); err != nil {
+		return nil, err
+	}
+	found := map[schema.GroupVersion]bool{}
+	for path := range document.Paths {
+		parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+		if len(parts) >= 3 && parts[0] == "apis" && parts[1] != "" && parts[2] != "" {
+			found[schema.GroupVersion{Group: parts[1], Version: parts[2]}] = true
+		}
+	}
+	return slices.Collect(maps.Keys(found)), nil
+}
+
+// listed returns the group-versions in a discovery document of either form.
+func listed(body []byte) ([]schema.GroupVersion, error) {
+	var kind metav1.TypeMeta
+	if err := json.Unmarshal(body, &kind); err != nil {
+		return nil, err
+	}
+	if kind.Kind != "APIGroupList" {
+		entries, err := discoverymerge.DecodeAggregated(body)
+		return slices.Collect(maps.Keys(entries)), err
+	}
+	var groups metav1.APIGroupList
+	if err := json.Unmarshal(body, &groups); err != nil {
+		return nil, err
+	}
+	var found []schema.GroupVersion
+	for _, g := range groups.Groups {
+		for _, v := range g.Versions {
+			found = append(found, schema.GroupVersion{Group: g.Name, Version: v.Version})
+		}
+	}
+	return found, nil
+}
+
+// apiServices makes an APIService for each group-version: groups alike, versions of a group in the order in which
+// Kubernetes puts those of equal priority. The core group cannot have one of a custom apiserver.
+func apiServices(groupVersions []schema.GroupVersion, behind service, insecure bool) []*apiregistrationv1.APIService {
+	sorted := slices.SortedFunc(slices.Values(groupVersions), func(a, b schema.GroupVersion) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), version.CompareKubeAwareVersionStrings(b.Version, a.Version))
+	})
+	sorted = slices.DeleteFunc(slices.Compact(sorted), func(gv schema.GroupVersion) bool { return gv.Group == "" || gv.Version == "" })
+	out := make([]*apiregistrationv1.APIService, 0, len(sorted))
+	for i, gv := range sorted {
+		// From the first version of the group on, down.
+		priority := int32(100)
+		if i > 0 && sorted[i-1].Group == gv.Group {
+			priority = max(1, out[i-1].Spec.VersionPriority-1)
+		}
+		out = append(out, &apiregistrationv1.APIService{
+			ObjectMeta: metav1.ObjectMeta{Name: gv.Version + "." + gv.Group},
+			Spec: apiregistrationv1.APIServiceSpec{
+				Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: groupPriority, VersionPriority: priority,
+				Service:               &apiregistrationv1.ServiceReference{Namespace: behind.namespace, Name: behind.name},
+				InsecureSkipTLSVerify: insecure,
+			},
+		})
+	}
+	return out
+}
