@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/kagg-project/kagg/aggregator"
-	"github.com/kagg-project/kagg/delegate"
 	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/proxy"
 	"github.com/kagg-project/kagg/recording"
@@ -61,9 +60,7 @@ func (p *plan) readObjects(o *Options) error {
 		}
 		o.Config.Stdin, p.stdin = bytes.NewReader(data), bytes.NewReader(data)
 	}
-	objects, err := manifest.Load(manifest.Options{
-		Filenames: o.Config.Filenames, Recursive: o.Config.Recursive, Stdin: o.Config.Stdin, Scheme: delegate.Scheme, Others: true,
-	})
+	objects, err := manifest.Load(aggregator.ManifestOptions(o.Config.Filenames, o.Config.Recursive, o.Config.Stdin))
 	if err != nil {
 		return &aggregator.InputError{Err: err}
 	}

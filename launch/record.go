@@ -1,0 +1,63 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/recording"
+)
+
+// Record starts what o says, waits until it is available, records it, and stops it. Without a command it is a kagg
+// alone that asks the backends of its objects, be they available or not.
+func Record(ctx context.Context, o Options, r aggregator.RecordOptions) (*recording.Recording, error) {
+	if len(o.Command) == 0 {
+		return observe(ctx, o, r)
+	}
+	s, err := Start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	var recorded *recording.Recording
+	if _, err = s.Await(ctx); err == nil {
+		recorded, err = s.running.Record(ctx, r)
+	}
+	return recorded, errors.Join(err, s.Stop())
+}
+
+// observe records the backends of objects.
+func observe(ctx context.Context, o Options, r aggregator.RecordOptions) (recorded *recording.Recording, err error) {
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Config.StateDir == "" {
+		if o.Config.StateDir, err = os.MkdirTemp("", "kagg-"); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Config.StateDir)) }()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	running, err := aggregator.Start(ctx, o.Config)
+	if err != nil {
+		return nil, err
+	}
+	defer running.Wait()
+	defer cancel()
+	until, cancelWait := context.WithTimeout(ctx, o.Timeout)
+	defer cancelWait()
+	if o.Progress != nil {
+		slow := time.AfterFunc(patience, func() { o.Progress("waiting for the documents of the backends") })
+		defer slow.Stop()
+	}
+	if _, err := running.WaitFor(until, (*aggregator.Snapshot).Settled); err != nil {
+		if ctx.Err() == nil {
+			err = fmt.Errorf("not every backend has answered for its documents within %s: %w", o.Timeout, err)
+		}
+		return nil, err
+	}
+	return running.Record(ctx, r)
+}
