@@ -21,15 +21,15 @@ import (
 )
 
 // DiscoveryJSON returns what /apis answers to a client that asks for the
-// aggregated form in JSON, byte by byte.
+// aggregated form in JSON, byte by byte, and indented, as curl and browsers get it.
 func (s *Snapshot) DiscoveryJSON() ([]byte, error) {
-	return served(s.discovery.serve, "/apis", discovery.AcceptV2)
+	return served(s.discovery.serve, "/apis?pretty=true", discovery.AcceptV2)
 }
 
-// GroupsJSON returns what /apis answers to a client that asks for JSON alone: the
-// APIGroupList.
+// GroupsJSON returns what /apis answers to a client that asks for JSON alone, the
+// APIGroupList, indented as well.
 func (s *Snapshot) GroupsJSON() ([]byte, error) {
-	return served(s.discovery.serve, "/apis", runtime.ContentTypeJSON)
+	return served(s.discovery.serve, "/apis?pretty=true", runtime.ContentTypeJSON)
 }
 
 // OpenAPIV2JSON returns what /openapi/v2 answers in JSON. The error is that of

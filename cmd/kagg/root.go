@@ -95,11 +95,17 @@ apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServeCommand(s), newDemoCommand(s), newExplainCommand(s), newCheckCommand(s), newCertCommand(s), newVersionCommand(s))
-	for _, c := range root.Commands() {
-		c.Args = usageArgs(c.Args)
-	}
+	root.AddCommand(newServeCommand(s), newDemoCommand(s), newExplainCommand(s), newCheckCommand(s), newMergeCommand(s), newCertCommand(s), newVersionCommand(s))
+	checkArguments(root)
 	return root
+}
+
+// checkArguments makes errors about the arguments of all subcommands usage errors.
+func checkArguments(parent *cobra.Command) {
+	for _, c := range parent.Commands() {
+		c.Args = usageArgs(c.Args)
+		checkArguments(c)
+	}
 }
 
 // usageArgs makes errors about arguments usage errors.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 )
 
@@ -80,11 +81,16 @@ func TestExitCodes(t *testing.T) {
 // Every command says its exit codes and gives an example.
 func TestHelpIsComplete(t *testing.T) {
 	t.Parallel()
-	for _, c := range newRootCommand(streams{}).Commands() {
-		if !strings.Contains(c.Long, "Exit codes:") || c.Example == "" || c.Short == "" {
-			t.Errorf("the help of %s lacks exit codes, an example or a summary", c.Name())
+	var look func(*cobra.Command)
+	look = func(parent *cobra.Command) {
+		for _, c := range parent.Commands() {
+			if !strings.Contains(c.Long, "Exit codes:") || c.Example == "" || c.Short == "" {
+				t.Errorf("the help of %s lacks exit codes, an example or a summary", c.CommandPath())
+			}
+			look(c)
 		}
 	}
+	look(newRootCommand(streams{}))
 }
 
 // buffer is a bytes.Buffer that tells when something was written.

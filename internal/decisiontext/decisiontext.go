@@ -67,7 +67,7 @@ func discoveryParty(p *discoverymerge.Party) string {
 	if *p == (discoverymerge.Party{}) {
 		return ""
 	}
-	name := cmp.Or(p.APIService, strings.TrimPrefix(p.Group+"/"+p.Version, "/"))
+	name := cmp.Or(p.APIService, strings.Trim(p.Group+"/"+p.Version, "/"))
 	if p.Resource != "" {
 		name = strings.TrimSuffix(p.Resource+"."+p.Group, ".") + " of " + name
 	}
