@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -15,8 +16,13 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// TestMain keeps the libraries' log out of the tests' output.
+// TestMain keeps the libraries' log out of the tests' output. Asked to, it is an
+// apiserver that a command under test starts.
 func TestMain(m *testing.M) {
+	if os.Getenv(apiserverVariable) != "" {
+		fmt.Fprintln(os.Stderr, "error:", serveWeather())
+		os.Exit(1)
+	}
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	os.Exit(m.Run())
 }
