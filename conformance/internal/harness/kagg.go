@@ -200,3 +200,19 @@ func RunKagg(t testing.TB, args ...string) *Process {
 	t.Helper()
 	return startProcess(t, "kagg", exec.Command(os.Getenv(binaryVariable), args...)) //nolint:noctx,gosec // As in startKagg.
 }
+
+// KaggOutput runs kagg with these arguments, and env ("NAME=value") beside the
+// environment, to its end. It returns what it printed and its exit code.
+func KaggOutput(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...) //nolint:gosec // The binary under test.
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Dir = t.TempDir()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("kagg %s: %v", strings.Join(args, " "), err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}

@@ -79,3 +79,10 @@ func parseCertificate(data []byte) (*x509.Certificate, error) {
 	}
 	return x509.ParseCertificate(block.Bytes)
 }
+
+// SampleAPIServerCommand returns the command line that runs the sample-apiserver on
+// etcd at etcdURL with no flag beside that, and the environment variable, as
+// NAME=value, that it takes.
+func SampleAPIServerCommand(etcdURL string) (command []string, env string) {
+	return []string{os.Args[0], "--etcd-servers=" + etcdURL}, roleVariable + "=" + roleSampleAPIServer
+}
