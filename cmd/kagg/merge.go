@@ -17,13 +17,6 @@ import (
 	"github.com/kagg-project/kagg/internal/manifest"
 )
 
-// Values of --output.
-const (
-	outputText = "text"
-	outputJSON = "json"
-	outputYAML = "yaml"
-)
-
 func newMergeCommand(s streams) *cobra.Command {
 	documents := []*cobra.Command{newMergeDiscoveryCommand(s), newMergeOpenAPIV2Command(s), newMergeOpenAPIV3Command(s)}
 	cmd := &cobra.Command{
@@ -170,7 +163,7 @@ func (f *mergeFlags) print(s streams, m merged) error {
 
 func (f *mergeFlags) printDecisions(out io.Writer, m merged) error {
 	if f.output == outputText {
-		return decisiontext.Write(out, m.words)
+		return decisiontext.Write(out, m.words, coloured(out))
 	}
 	var content bytes.Buffer
 	encoder := json.NewEncoder(&content)

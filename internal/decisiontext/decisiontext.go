@@ -114,8 +114,9 @@ func OpenAPI(decisions []openapimerge.Decision) []Decision {
 // mostLosers is how many are named: a backend of a hundred APIServices loses a hundred times alike.
 const mostLosers = 10
 
-// Write writes the decisions, those of one subject together, subjects in the order of their first decision.
-func Write(w io.Writer, decisions []Decision) error {
+// Write writes the decisions, those of one subject together, subjects in the order of their first decision; with the
+// subjects in bold for a terminal.
+func Write(w io.Writer, decisions []Decision, bold bool) error {
 	bySubject := map[string][]*Decision{}
 	var subjects []string
 	for i := range decisions {
@@ -130,8 +131,12 @@ func Write(w io.Writer, decisions []Decision) error {
 		if i > 0 {
 			out.WriteByte('\n')
 		}
+		about := bySubject[subject]
+		if bold {
+			subject = "\x1b[1m" + subject + "\x1b[0m"
+		}
 		out.WriteString(subject + "\n")
-		for _, d := range bySubject[subject] {
+		for _, d := range about {
 			d.write(&out)
 		}
 	}

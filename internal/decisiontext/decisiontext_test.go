@@ -15,7 +15,7 @@ import (
 func text(t *testing.T, decisions []decisiontext.Decision) string {
 	t.Helper()
 	var out strings.Builder
-	if err := decisiontext.Write(&out, decisions); err != nil {
+	if err := decisiontext.Write(&out, decisions, false); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -95,6 +95,18 @@ func TestOpenAPI(t *testing.T) {
       + get: 2
 `
 	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestBoldSubjects(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	decisions := []decisiontext.Decision{{Subject: "group/apps", Rule: "r", Outcome: "first"}, {Subject: "group/apps", Rule: "s", Outcome: "second"}}
+	if err := decisiontext.Write(&out, decisions, true); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("\x1b[1mgroup/apps\x1b[0m\n  first\n    rule      r\n  second\n    rule      s\n", out.String()); d != "" {
 		t.Error(d)
 	}
 }
