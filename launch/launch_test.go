@@ -267,7 +267,7 @@ func TestTellsWhatItWaitsFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(n.String(), "its /readyz answers 500: informer-sync failed") {
+	if !strings.Contains(n.String(), "its /readyz answers 500 Internal Server Error: informer-sync failed") {
 		t.Errorf("told: %s", n)
 	}
 }

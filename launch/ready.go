@@ -37,11 +37,15 @@ func (s *Server) awaitReady(ctx context.Context) (readiness, error) {
 	}
 	ctx, cancel := s.alive(ctx)
 	defer cancel()
-	told := teller{tell: s.options.Progress, begin: time.Now()}
+	told, lack := teller{tell: s.options.Progress, begin: time.Now()}, ""
 	for {
-		answer, lack := s.askReady(ctx, client)
-		if lack == "" {
+		answer, now := s.askReady(ctx, client)
+		if now == "" {
 			return answer, nil
+		}
+		// The end of the time says nothing of the child.
+		if ctx.Err() == nil || lack == "" {
+			lack = now
 		}
 		told.say(fmt.Sprintf("waiting for %s: %s", s.options.Command[0], lack))
 		select {
@@ -83,33 +87,41 @@ func (s *Server) client() (*http.Client, error) {
 
 // askReady returns what the child showed, or what it lacks.
 func (s *Server) askReady(ctx context.Context, client *http.Client) (readiness, string) {
-	resp, body, err := s.get(ctx, client, "/readyz", "*/*")
+	a, err := s.get(ctx, client, "/readyz", "*/*")
 	switch {
 	case err != nil && isRefused(err):
 		return readiness{}, "it does not listen on 127.0.0.1:" + strconv.Itoa(s.port) + " yet"
 	case err != nil:
 		return readiness{}, err.Error()
-	case resp.StatusCode >= http.StatusInternalServerError:
-		return readiness{}, fmt.Sprintf("its /readyz answers %d: %s", resp.StatusCode, failedChecks(body))
+	case a.code >= http.StatusInternalServerError:
+		return readiness{}, fmt.Sprintf("its /readyz answers %s: %s", a.status, failedChecks(a.body))
 	}
-	return readiness{client: client, chain: resp.TLS.PeerCertificates}, ""
+	return readiness{client: client, chain: a.chain}, ""
+}
+
+// answer is what the child said to one request.
+type answer struct {
+	code   int
+	status string
+	body   []byte
+	chain  []*x509.Certificate
 }
 
 // get asks the child, as a member of system:masters.
-func (s *Server) get(ctx context.Context, client *http.Client, path, accept string) (*http.Response, []byte, error) {
+func (s *Server) get(ctx context.Context, client *http.Client, path, accept string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://127.0.0.1:"+strconv.Itoa(s.port)+path, http.NoBody)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	req.Header.Set("Accept", accept)
 	transport.SetAuthProxyHeaders(req, "system:kube-aggregator", "", []string{"system:masters"}, nil)
-	resp, err := client.Do(req) //nolint:gosec // this machine's own port
+	resp, err := client.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	return resp, body, err
+	return answer{resp.StatusCode, resp.Status, body, resp.TLS.PeerCertificates}, err
 }
 
 // failedChecks picks the failed ones out of what /readyz answers.

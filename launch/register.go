@@ -81,16 +81,16 @@ func (s *Server) groupVersions(ctx context.Context, r readiness) ([]schema.Group
 		{"/openapi/v3", runtime.ContentTypeJSON, described},
 		{"/openapi/v2", runtime.ContentTypeJSON, described},
 	} {
-		resp, body, err := s.get(ctx, r.client, source.path, source.accept)
+		a, err := s.get(ctx, r.client, source.path, source.accept)
 		switch {
 		case err != nil:
 			lacks = append(lacks, err.Error())
 			continue
-		case resp.StatusCode != http.StatusOK:
-			lacks = append(lacks, fmt.Sprintf("answers %s with %s: %s", source.path, resp.Status, failedChecks(body)))
+		case a.code != http.StatusOK:
+			lacks = append(lacks, fmt.Sprintf("answers %s with %s: %s", source.path, a.status, failedChecks(a.body)))
 			continue
 		}
-		found, err := source.read(body)
+		found, err := source.read(a.body)
 		switch {
 		case err != nil:
 			lacks = append(lacks, fmt.Sprintf("answers %s with what cannot be read: %v", source.path, err))

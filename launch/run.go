@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -56,7 +57,7 @@ func free(ctx context.Context, port int) error {
 // run starts the child and waits until it is ready. A flag that it refuses is left out, and it is started again.
 func (s *Server) run(ctx context.Context, p plan) (readiness, error) {
 	state := s.running.State()
-	first, others := p.services[0], []string{}
+	first, others := p.services[0], make([]string, 0, len(p.services)-1)
 	for _, o := range p.services[1:] {
 		others = append(others, o.name+"."+o.namespace+".svc")
 	}
@@ -80,7 +81,7 @@ func (s *Server) run(ctx context.Context, p plan) (readiness, error) {
 	}
 	for {
 		s.child, err = process.Start(process.Options{
-			Command: append(s.options.Command[:len(s.options.Command):len(s.options.Command)], arguments(flags)...), Env: env, Output: s.options.Output,
+			Command: slices.Concat(s.options.Command, arguments(flags)), Env: env, Output: s.options.Output,
 		})
 		if err != nil {
 			return readiness{}, err
@@ -111,10 +112,8 @@ func (s *Server) ended() bool {
 
 // concede leaves out the flags that the child refused.
 func (s *Server) concede(flags []flagValue, refused []string) ([]flagValue, error) {
-	for _, name := range refused {
-		if name == flagSecurePort {
-			return nil, s.failed("does not know --%s, so that it cannot be told where to listen: let it listen on the port in the environment variable KAGG_PORT, with the certificate and key in KAGG_TLS_CERT_FILE and KAGG_TLS_PRIVATE_KEY_FILE, and give --bare", flagSecurePort)
-		}
+	if slices.Contains(refused, flagSecurePort) {
+		return nil, s.failed("does not know --%s, so that it cannot be told where to listen: let it listen on the port in the environment variable KAGG_PORT, with the certificate and key in KAGG_TLS_CERT_FILE and KAGG_TLS_PRIVATE_KEY_FILE, and give --bare", flagSecurePort)
 	}
 	s.options.Progress(fmt.Sprintf("%s does not know --%s: starting it without", s.options.Command[0], strings.Join(refused, ", --")))
 	return without(flags, refused), nil
