@@ -23,6 +23,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/pki"
 	"github.com/kagg-project/kagg/launch"
 )
 
@@ -228,6 +229,31 @@ func TestMakesAPIServices(t *testing.T) {
 	}
 }
 
+// A server with a certificate of its own is asked all the same, and it is told that nobody vouches for it.
+func TestCertificateOfAnotherCA(t *testing.T) {
+	t.Parallel()
+	other, err := pki.Ensure(t.TempDir(), pki.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := other.IssueServing("some", "where")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, n, err := start(t, launch.Options{Command: command(t, "aggregated", "--tls-cert-file="+cert, "--tls-private-key-file", key)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(n.String(), "is not verified") {
+		t.Errorf("told: %s", n)
+	}
+	for _, v := range s.Aggregator().Snapshot().APIServices() {
+		if slices.Contains(s.APIServices(), v.Object.Name) && !v.Object.Spec.InsecureSkipTLSVerify {
+			t.Errorf("%s is verified", v.Object.Name)
+		}
+	}
+}
+
 func TestLegacyServerWithoutReadyz(t *testing.T) {
 	t.Parallel()
 	for _, role := range []string{"legacy", "described"} {
@@ -339,6 +365,27 @@ func TestFailures(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is wrong with a server can be looked at.
+func TestRecordsWhatIsNotAvailable(t *testing.T) {
+	t.Parallel()
+	n := &notes{}
+	o := launch.Options{Command: command(t, "partial"), Timeout: 5 * time.Second, Unavailable: true, Progress: n.add}
+	r, err := launch.Record(t.Context(), o, aggregator.RecordOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Backends) != 1 || r.Backends[0].State.Probes["things.example.com/v1beta1"].Failure == "" {
+		t.Errorf("recorded: %+v", r.Backends)
+	}
+	if !strings.Contains(n.String(), "not available within 5s") {
+		t.Errorf("told: %s", n)
+	}
+	o.Command = command(t, "broken")
+	if _, err := launch.Record(t.Context(), o, aggregator.RecordOptions{}); err == nil || !strings.Contains(err.Error(), "no storage is configured") {
+		t.Errorf("a child that ends: %v", err)
 	}
 }
 

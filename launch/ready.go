@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -139,21 +139,17 @@ func failedChecks(body []byte) string {
 	return strings.Join(failed, "; ")
 }
 
-// trusted tells whether kagg would take the chain for that of the Service.
-func (s *Server) trusted(of service, chain []*x509.Certificate) error {
-	ca, err := os.ReadFile(s.running.State().ClusterCA.CertFile)
-	if err != nil {
-		return err
-	}
+// verify tells why kagg would not take the chain for that of the Service; nil when it would.
+func verify(of service, chain []*x509.Certificate, ca []byte) error {
 	if len(chain) == 0 {
-		return fmt.Errorf("it shows no certificate")
+		return errors.New("it shows none")
 	}
 	options := x509.VerifyOptions{DNSName: of.name + "." + of.namespace + ".svc", Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool()}
 	options.Roots.AppendCertsFromPEM(ca)
 	for _, c := range chain[1:] {
 		options.Intermediates.AddCert(c)
 	}
-	_, err = chain[0].Verify(options)
+	_, err := chain[0].Verify(options)
 	return err
 }
 

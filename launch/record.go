@@ -11,7 +11,8 @@ import (
 	"github.com/kagg-project/kagg/recording"
 )
 
-// Record starts what o says, waits until it is available, records it, and stops it. Without a command it is a kagg
+// Record starts what o says, waits until it is available, records it, and stops it. Errors are those of Start
+// and Await. Without a command it is a kagg
 // alone that asks the backends of its objects, be they available or not.
 func Record(ctx context.Context, o Options, r aggregator.RecordOptions) (*recording.Recording, error) {
 	if len(o.Command) == 0 {
@@ -22,7 +23,12 @@ func Record(ctx context.Context, o Options, r aggregator.RecordOptions) (*record
 		return nil, err
 	}
 	var recorded *recording.Recording
-	if _, err = s.Await(ctx); err == nil {
+	_, err = s.Await(ctx)
+	if err != nil && o.Unavailable && ctx.Err() == nil && !s.ended() {
+		s.options.Progress(err.Error())
+		err = nil
+	}
+	if err == nil {
 		recorded, err = s.running.Record(ctx, r)
 	}
 	return recorded, errors.Join(err, s.Stop())

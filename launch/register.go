@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -37,9 +38,12 @@ func (s *Server) register(ctx context.Context, behind service, r readiness) ([]s
 	if err != nil {
 		return nil, err
 	}
-	insecure := false
-	if err := s.trusted(behind, r.chain); err != nil {
-		insecure = true
+	ca, err := os.ReadFile(s.running.State().ClusterCA.CertFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := verify(behind, r.chain, ca); err != nil {
+		ca = nil
 		s.options.Progress(fmt.Sprintf("the certificate of %s is not verified: %v", s.options.Command[0], err))
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.running.State().Kubeconfig)
@@ -51,7 +55,7 @@ func (s *Server) register(ctx context.Context, behind service, r readiness) ([]s
 		return nil, err
 	}
 	var names []string
-	for _, a := range apiServices(groupVersions, behind, insecure) {
+	for _, a := range apiServices(groupVersions, behind, ca) {
 		_, err := client.ApiregistrationV1().APIServices().Create(ctx, a, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
 			s.options.Progress(fmt.Sprintf("%s of %s is left out: kagg serves it itself", a.Name, s.options.Command[0]))
@@ -145,8 +149,9 @@ func listed(body []byte) ([]schema.GroupVersion, error) {
 }
 
 // apiServices makes an APIService for each group-version: groups alike, versions of a group in the order in which
-// Kubernetes puts those of equal priority. The core group cannot have one of a custom apiserver.
-func apiServices(groupVersions []schema.GroupVersion, behind service, insecure bool) []*apiregistrationv1.APIService {
+// Kubernetes puts those of equal priority. The core group cannot have one of a custom apiserver. Without a CA the
+// child's certificate is not verified.
+func apiServices(groupVersions []schema.GroupVersion, behind service, ca []byte) []*apiregistrationv1.APIService {
 	sorted := slices.SortedFunc(slices.Values(groupVersions), func(a, b schema.GroupVersion) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), version.CompareKubeAwareVersionStrings(b.Version, a.Version))
 	})
@@ -163,7 +168,8 @@ func apiServices(groupVersions []schema.GroupVersion, behind service, insecure b
 			Spec: apiregistrationv1.APIServiceSpec{
 				Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: groupPriority, VersionPriority: priority,
 				Service:               &apiregistrationv1.ServiceReference{Namespace: behind.namespace, Name: behind.name},
-				InsecureSkipTLSVerify: insecure,
+				CABundle:              ca,
+				InsecureSkipTLSVerify: ca == nil,
 			},
 		})
 	}

@@ -19,7 +19,14 @@ import (
 
 // sourceHelp says in the help of a command where what it looks at comes from.
 const sourceHelp = `What is looked at is, in this order:
-  -- COMMAND     a custom apiserver that is started for the purpose, and stopped. It is
+` + commandHelp + `  -f             a folder that was recorded with --record; or objects, whose backends
+                 are asked by a kagg that runs for a moment, with the certificates in
+                 --state-dir if that exists
+  otherwise      the kagg that runs with --state-dir, or at --server or --kubeconfig
+`
+
+// commandHelp says how a command after "--" is started.
+const commandHelp = `  -- COMMAND     a custom apiserver that is started for the purpose, and stopped. It is
                  given the flags of a server built on k8s.io/apiserver that its command
                  line lacks (--secure-port, --bind-address, --tls-cert-file,
                  --tls-private-key-file, --kubeconfig, --authentication-kubeconfig,
@@ -28,10 +35,6 @@ const sourceHelp = `What is looked at is, in this order:
                  KAGG_TLS_PRIVATE_KEY_FILE, KAGG_CLIENT_CA_FILE and
                  KAGG_REQUESTHEADER_CLIENT_CA_FILE. With -f it serves those APIServices
                  whose Service has no address; without, all that it lists.
-  -f             a folder that was recorded with --record; or objects, whose backends
-                 are asked by a kagg that runs for a moment, with the certificates in
-                 --state-dir if that exists
-  otherwise      the kagg that runs with --state-dir, or at --server or --kubeconfig
 `
 
 // sourceFlags say where a recording comes from: a running kagg, a recorded folder, the
@@ -41,6 +44,8 @@ type sourceFlags struct {
 	bare       bool
 	timeout    time.Duration
 	showOutput bool
+	// unavailable is for commands that look for what is wrong with a server.
+	unavailable bool
 }
 
 func (f *sourceFlags) addFlags(cmd *cobra.Command) {
@@ -151,7 +156,7 @@ func (f *sourceFlags) readStdin(in io.Reader) ([]byte, error) {
 // launchOptions are how a command, or a kagg alone, is started.
 func (f *sourceFlags) launchOptions(s streams, command []string) (launch.Options, error) {
 	o := launch.Options{
-		Command: command, Bare: f.bare, Timeout: f.timeout,
+		Command: command, Bare: f.bare, Timeout: f.timeout, Unavailable: f.unavailable,
 		Config:   aggregator.Config{Filenames: f.filenames, Recursive: f.recursive},
 		Progress: func(text string) { _, _ = fmt.Fprintln(s.Err, text) },
 	}
