@@ -116,8 +116,12 @@ func clear(folder string) error {
 	return nil
 }
 
-// readFolder reads a part of a recording below a folder; a part that does not exist has no files.
+// readFolder reads a part of a recording below a folder; a part that does not exist has no files, nor has what is no
+// folder.
 func (f Files) readFolder(folder, part string) error {
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		return nil
+	}
 	below := os.DirFS(folder)
 	err := fs.WalkDir(below, part, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kagg-project/kagg/aggregator"
-	"github.com/kagg-project/kagg/internal/decisiontext"
+	"github.com/kagg-project/kagg/explain"
 	"github.com/kagg-project/kagg/internal/manifest"
 )
 
@@ -96,10 +96,8 @@ func (f *mergeFlags) check(cmd *cobra.Command, args []string) error {
 // merged is what there is to print of one kind of document.
 type merged struct {
 	// document returns it in JSON, with notes for people.
-	document func() (content []byte, notes []string, err error)
-	// decisions are what a program reads, words the same for a person.
-	decisions any
-	words     []decisiontext.Decision
+	document  func() (content []byte, notes []string, err error)
+	decisions []explain.Decision
 	// err is why there is no document.
 	err error
 }
@@ -163,7 +161,8 @@ func (f *mergeFlags) print(s streams, m merged) error {
 
 func (f *mergeFlags) printDecisions(out io.Writer, m merged) error {
 	if f.output == outputText {
-		return decisiontext.Write(out, m.words, coloured(out))
+		_, err := io.WriteString(out, explain.DecisionsText(m.decisions, coloured(out)))
+		return err
 	}
 	var content bytes.Buffer
 	encoder := json.NewEncoder(&content)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kagg-project/kagg/aggregator"
-	"github.com/kagg-project/kagg/internal/decisiontext"
+	"github.com/kagg-project/kagg/explain"
 	"github.com/kagg-project/kagg/internal/manifest"
 )
 
@@ -43,12 +43,11 @@ func newMergeDiscoveryCommand(s streams) *cobra.Command {
 				return usageError{fmt.Errorf("unknown --form %q: use %s or %s", form, formAggregated, formGroups)}
 			}
 			return f.run(cmd, s, args, false, func(_ *aggregator.Replay, now *aggregator.Snapshot) (merged, error) {
-				decisions := now.Discovery().Decisions
 				encode := now.DiscoveryJSON
 				if form == formGroups {
 					encode = now.GroupsJSON
 				}
-				return merged{document: withoutNotes(encode), decisions: orEmpty(decisions), words: decisiontext.Discovery(decisions)}, nil
+				return merged{document: withoutNotes(encode), decisions: explain.DiscoveryDecisions(now.Discovery().Decisions)}, nil
 			})
 		},
 	}
@@ -79,7 +78,7 @@ it would fail in a kube-aggregator, is an error; --decisions shows how far it ca
 				result, err := now.OpenAPIV2()
 				return merged{
 					document: withoutNotes(now.OpenAPIV2JSON), err: err,
-					decisions: orEmpty(result.Decisions), words: decisiontext.OpenAPI(result.Decisions),
+					decisions: explain.OpenAPIDecisions(explain.AreaOpenAPIV2, result.Decisions),
 				}, nil
 			})
 		},
@@ -130,8 +129,7 @@ With a KEY of the index it prints that document alone, as /openapi/v3/KEY serves
 }
 
 func mergedV3(replay *aggregator.Replay, now *aggregator.Snapshot, own []string) (merged, error) {
-	decisions := now.OpenAPIV3().Decisions
-	m := merged{decisions: orEmpty(decisions), words: decisiontext.OpenAPI(decisions)}
+	m := merged{decisions: explain.OpenAPIDecisions(explain.AreaOpenAPIV3, now.OpenAPIV3().Decisions)}
 	if len(own) == 0 {
 		m.document = func() ([]byte, []string, error) { return encodeV3(replay, now) }
 		return m, nil
@@ -202,12 +200,4 @@ func withoutNotes(encode func() ([]byte, error)) func() ([]byte, []string, error
 		content, err := encode()
 		return content, nil, err
 	}
-}
-
-// orEmpty makes no decisions an empty list for programs.
-func orEmpty[T any](decisions []T) []T {
-	if decisions == nil {
-		return []T{}
-	}
-	return decisions
 }
