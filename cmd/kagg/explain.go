@@ -14,19 +14,20 @@ import (
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/explain"
+	"github.com/kagg-project/kagg/recording"
 )
 
 // explainFlags are the flags of kagg explain, before they are checked.
 type explainFlags struct {
-	replay replayFlags
+	source sourceFlags
 	output string
 	as     explain.Impersonation
 }
 
 func newExplainCommand(s streams) *cobra.Command {
-	f := &explainFlags{}
+	f := &explainFlags{source: sourceFlags{unavailable: true}}
 	cmd := &cobra.Command{
-		Use:   "explain TARGET...",
+		Use:   "explain TARGET... [-- COMMAND...]",
 		Short: "Say why the merged API is as it is",
 		Long: `Explain says of each target what became of it, every decision that led there with its
 rule, who won and who lost by what margin, where the real kube-aggregator decides the
@@ -46,32 +47,39 @@ Targets:
 
 Output is text, in colour on a terminal unless NO_COLOR is set; with -o json or yaml, a
 list with one explanation a target.
-` + exitCodes,
+
+What is looked at in place of a running kagg:
+` + commandHelp + exitCodes,
 		Example: `  # Why is this version the preferred one?
   kagg explain group/orchard.demo.kagg.dev
 
   # Who gets this request, and as whom?
   kagg explain request GET /apis/orchard.demo.kagg.dev/v1/apples --as ann --as-group pickers
 
+  # Of an apiserver that does not run yet
+  kagg explain group/wardle.example.com -- ./my-apiserver
+
   # Of a folder that kagg recorded, without a running kagg
   kagg explain -f ./recorded resource/ap definition/io.example.Apple`,
-		Args: func(_ *cobra.Command, args []string) error {
-			_, err := explain.Parse(args, f.as)
+		Args: func(cmd *cobra.Command, args []string) error {
+			own, _ := f.source.command(cmd, args)
+			_, err := explain.Parse(own, f.as)
 			return err
 		},
 		ValidArgsFunction: f.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.check(cmd); err != nil {
+			if err := f.check(cmd, args); err != nil {
 				return err
 			}
-			targets, err := explain.Parse(args, f.as)
+			own, command := f.source.command(cmd, args)
+			targets, err := explain.Parse(own, f.as)
 			if err != nil {
 				return usageError{err}
 			}
-			return f.run(cmd.Context(), s, targets)
+			return f.run(cmd, s, command, targets)
 		},
 	}
-	f.replay.addFlags(cmd)
+	f.source.addFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", outputText, "text, json or yaml")
 	flags.StringVar(&f.as.User, "as", "", "user that requests are made for, as with kubectl: a name, or system:serviceaccount:NAMESPACE:NAME")
@@ -81,18 +89,18 @@ list with one explanation a target.
 	return cmd
 }
 
-func (f *explainFlags) check(cmd *cobra.Command) error {
+func (f *explainFlags) check(cmd *cobra.Command, args []string) error {
 	switch f.output {
 	case outputText, outputJSON, outputYAML:
 	default:
 		return usageError{fmt.Errorf("unknown --output %q: use %s, %s or %s", f.output, outputText, outputJSON, outputYAML)}
 	}
-	return f.replay.check(cmd.Flags())
+	return f.source.check(cmd, args)
 }
 
 // run explains every target that there is, and fails if there is one that there is not.
-func (f *explainFlags) run(ctx context.Context, s streams, targets []explain.Target) error {
-	recorded, err := f.replay.record(ctx, s.In, aggregator.RecordOptions{})
+func (f *explainFlags) run(cmd *cobra.Command, s streams, command []string, targets []explain.Target) error {
+	recorded, err := f.record(cmd, s, command)
 	if err != nil {
 		return err
 	}
@@ -103,7 +111,7 @@ func (f *explainFlags) run(ctx context.Context, s streams, targets []explain.Tar
 	var errs []error
 	explanations := make([]explain.Explanation, 0, len(targets))
 	for _, target := range targets {
-		e, err := explain.Explain(ctx, replay, target)
+		e, err := explain.Explain(cmd.Context(), replay, target)
 		if _, unknown := errors.AsType[*explain.UnknownError](err); err != nil && !unknown {
 			return usageError{err}
 		}
@@ -117,6 +125,15 @@ func (f *explainFlags) run(ctx context.Context, s streams, targets []explain.Tar
 		errs = append(errs, f.print(s.Out, explanations))
 	}
 	return errors.Join(errs...)
+}
+
+// record returns what the targets are looked for in. Objects in files are taken as they are: their backends are not
+// asked.
+func (f *explainFlags) record(cmd *cobra.Command, s streams, command []string) (*recording.Recording, error) {
+	if len(command) == 0 {
+		return f.source.replayFlags.record(cmd.Context(), s.In, aggregator.RecordOptions{})
+	}
+	return f.source.record(cmd, s, command, aggregator.RecordOptions{})
 }
 
 func (f *explainFlags) print(out io.Writer, explanations []explain.Explanation) error {
@@ -147,6 +164,9 @@ const completionPatience = 2 * time.Second
 
 // completeTargets completes kinds, and then the names that a running kagg or a recorded folder has.
 func (f *explainFlags) completeTargets(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if afterDash(cmd, args) {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
 	if n := len(args); n > 0 && args[n-1] == string(explain.KindRequest) {
 		return []string{"GET", "POST", "PUT", "PATCH", "DELETE"}, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -164,7 +184,7 @@ func (f *explainFlags) completeTargets(cmd *cobra.Command, args []string, word s
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
-	recorded, err := f.replay.recordQuickly(ctx)
+	recorded, err := f.source.recordQuickly(ctx)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

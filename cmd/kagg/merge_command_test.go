@@ -143,3 +143,13 @@ func TestMergeThatFailsSaysWhatWasDecided(t *testing.T) {
 		}
 	}
 }
+
+func TestExplainStartsACommand(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	args := append([]string{"explain", "version/weather.demo.kagg.dev/v1"}, weatherCommand(t)...)
+	code := run(t.Context(), args, streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if code != exitDone || !strings.Contains(out.String(), "legacy-form") {
+		t.Errorf("exit code %d, printed %s, said: %s", code, out.String(), errs.String())
+	}
+}

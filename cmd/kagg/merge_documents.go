@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -123,7 +124,7 @@ With a KEY of the index it prints that document alone, as /openapi/v3/KEY serves
 			})
 		},
 	}
-	cmd.ValidArgsFunction = completeCommand(func(cmd *cobra.Command) []string { return f.keys(cmd, s) })
+	cmd.ValidArgsFunction = completeCommand(f.keys)
 	f.addFlags(cmd)
 	return cmd
 }
@@ -160,8 +161,10 @@ func encodeV3(replay *aggregator.Replay, now *aggregator.Snapshot) ([]byte, []st
 }
 
 // keys are offered for completion; none where they cannot be had at once.
-func (f *mergeFlags) keys(cmd *cobra.Command, s streams) []string {
-	r, err := f.source.replayFlags.record(cmd.Context(), s.In, aggregator.RecordOptions{})
+func (f *mergeFlags) keys(cmd *cobra.Command) []string {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	defer cancel()
+	r, err := f.source.recordQuickly(ctx)
 	if err != nil {
 		return nil
 	}
@@ -180,17 +183,22 @@ func noDocumentArguments(f *sourceFlags) cobra.PositionalArgs {
 	}
 }
 
-// completeCommand completes what stands before "--" by own, and programs and files
-// after it.
+// afterDash tells whether a word is completed that stands after a command's first.
+// cobra ends the arguments with a "--" of its own, so that the first looks like those
+// before it.
+func afterDash(cmd *cobra.Command, args []string) bool {
+	dash := cmd.ArgsLenAtDash()
+	return dash >= 0 && dash < len(args)
+}
+
+// completeCommand completes the first word by own, and programs and files where that
+// has nothing.
 func completeCommand(own func(*cobra.Command) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		switch {
-		case cmd.ArgsLenAtDash() >= 0:
+		if own == nil || len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveDefault
-		case own == nil || len(args) > 0:
-			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return own(cmd), cobra.ShellCompDirectiveNoFileComp
+		return own(cmd), cobra.ShellCompDirectiveDefault
 	}
 }
 

@@ -219,6 +219,10 @@ func mergeForms(t *testing.T, folder string) {
 	if code != exitFailed || !strings.Contains(errs.String(), "did you mean apis/orchard.demo.kagg.dev/v1") || out.Len() > 0 {
 		t.Errorf("an unknown key: exit code %d, %q, %s", code, out.String(), errs.String())
 	}
+	out.Reset()
+	if code := run(t.Context(), []string{"__complete", "merge", "openapi-v3", "-f", folder, ""}, streams{Out: &out, Err: &errs}); code != exitDone || !strings.Contains(out.String(), "apis/orchard.demo.kagg.dev/v1\n") {
+		t.Errorf("keys are completed to %s", out.String())
+	}
 	// What is no recording is not overwritten.
 	other := t.TempDir()
 	if err := os.WriteFile(filepath.Join(other, "mine.txt"), nil, 0o600); err != nil {
