@@ -30,7 +30,7 @@ type Options struct {
 	Config aggregator.Config
 	// Timeout bounds the time from Start until Await returns; default DefaultTimeout.
 	Timeout time.Duration
-	// Unavailable makes Record take a child as it is when the time is over, if it still runs, and tell Progress what was
+	// Unavailable makes With and Record take a child as it is when the time is over, if it still runs, and tell Progress what was
 	// missing: for those who want to know what is wrong with it.
 	Unavailable bool
 	// Output gets what the child prints as it comes; nil: it is in the errors alone.

@@ -11,27 +11,38 @@ import (
 	"github.com/kagg-project/kagg/recording"
 )
 
-// Record starts what o says, waits until it is available, records it, and stops it. Errors are those of Start
-// and Await. Without a command it is a kagg
+// Record starts what o says, waits until it is available, records it, and stops it. Errors are those of
+// With. Without a command it is a kagg
 // alone that asks the backends of its objects, be they available or not.
 func Record(ctx context.Context, o Options, r aggregator.RecordOptions) (*recording.Recording, error) {
 	if len(o.Command) == 0 {
 		return observe(ctx, o, r)
 	}
+	var recorded *recording.Recording
+	err := With(ctx, o, func(s *Server) error {
+		var err error
+		recorded, err = s.running.Record(ctx, r)
+		return err
+	})
+	return recorded, err
+}
+
+// With starts a server, waits until it is available, hands it to use, and stops it. Errors are those of Start, of
+// Await, and of use.
+func With(ctx context.Context, o Options, use func(*Server) error) error {
 	s, err := Start(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var recorded *recording.Recording
 	_, err = s.Await(ctx)
 	if err != nil && o.Unavailable && ctx.Err() == nil && !s.ended() {
 		s.options.Progress(err.Error())
 		err = nil
 	}
 	if err == nil {
-		recorded, err = s.running.Record(ctx, r)
+		err = use(s)
 	}
-	return recorded, errors.Join(err, s.Stop())
+	return errors.Join(err, s.Stop())
 }
 
 // observe records the backends of objects.

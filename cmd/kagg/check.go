@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/check"
@@ -27,7 +28,7 @@ const never = "never"
 
 // checkFlags are the flags of kagg check.
 type checkFlags struct {
-	replayFlags
+	sourceFlags
 	connectFlags
 	output   string
 	failOn   string
@@ -38,18 +39,19 @@ type checkFlags struct {
 }
 
 func newCheckCommand(s streams) *cobra.Command {
-	f := &checkFlags{}
+	f := &checkFlags{sourceFlags: sourceFlags{unavailable: true}}
 	cmd := &cobra.Command{
-		Use:   "check",
+		Use:   "check [-f FILENAME]... [-- COMMAND...]",
 		Short: "Find what is wrong with objects and backends before their users do",
 		Long: `Check looks at a running kagg, or at files, and tells what is wrong with the APIServices,
 Services and backends: what, where, who breaks on it, and what mends it. Each finding has
 a code that stays the same; --list names all, --describe prints one's page, and
 docs/checks.md has them all.
 
-Files are manifests, or a folder that kagg recorded, with what each backend said.
-
-The backends of a running kagg are connected to: their certificates, whom they believe,
+Files are manifests, or a folder that kagg recorded, with what each backend said. What
+is looked at in place of both:
+` + commandHelp + `
+The backends of a running kagg, and such a command, are connected to: their certificates, whom they believe,
 and how they answer are looked at, with the front-proxy certificate of --state-dir. That
 reads only, unless --write allows more. With -f it is done where --connect says so.
 ` + exitCodesFindings,
@@ -59,27 +61,31 @@ reads only, unless --write allows more. With -f it is done where --connect says 
   # Manifests alone, as annotations of a GitHub workflow
   kagg check -f ./manifests -o github
 
+  # An apiserver that does not run yet
+  kagg check -- ./my-apiserver
+
   # Create objects with dryRun=All, too, to see whether that is heeded
   kagg check --write
 
   # A recorded folder, without one check, and failing on warnings too
   kagg check -f ./recorded --disable KAGG007 --fail-on warning`,
-		Args:              noArguments("name files with -f, and codes with --only"),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(cmd.Flags()); err != nil {
+		Args:              noDocumentArguments(&f.sourceFlags),
+		ValidArgsFunction: completeCommand(nil),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd, args); err != nil {
 				return err
 			}
-			if err := f.complete(cmd.Flags(), f.offline()); err != nil {
+			_, command := f.command(cmd, args)
+			if err := f.complete(cmd.Flags(), f.offline() && len(command) == 0); err != nil {
 				return err
 			}
 			if f.list && f.describe != "" {
 				return usageError{errors.New("--list prints a table, --describe a page: give one of them")}
 			}
-			return f.run(cmd.Context(), s)
+			return f.run(cmd, s, command)
 		},
 	}
-	f.replayFlags.addFlags(cmd)
+	f.sourceFlags.addFlags(cmd)
 	flags := cmd.Flags()
 	f.connectFlags.addFlags(flags)
 	flags.StringVarP(&f.output, "output", "o", string(report.FormatText), "text, json, sarif (code scanning) or github (annotations of a workflow)")
@@ -121,7 +127,7 @@ func completeCodes(_ *cobra.Command, _ []string, typed string) ([]cobra.Completi
 }
 
 // run prints what is asked for. What was found is a findingsError.
-func (f *checkFlags) run(ctx context.Context, s streams) error {
+func (f *checkFlags) run(cmd *cobra.Command, s streams, command []string) error {
 	format, err := report.Parse(f.output)
 	if err != nil {
 		return usageError{fmt.Errorf("--output: %w", err)}
@@ -150,7 +156,12 @@ func (f *checkFlags) run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	facts, err := f.facts(ctx, s.In)
+	var facts check.Facts
+	if len(command) > 0 {
+		facts, err = f.started(cmd, s, command)
+	} else {
+		facts, err = f.facts(cmd.Context(), s.In)
+	}
 	if err != nil {
 		return err
 	}
@@ -185,32 +196,50 @@ func (f *checkFlags) facts(ctx context.Context, in io.Reader) (check.Facts, erro
 	if !f.offline() {
 		forgetSources(r)
 	}
-	if facts.Replay, err = aggregator.NewReplay(r); err != nil || !f.connect {
-		return facts, err
+	var admin *rest.Config
+	if f.connect && !f.offline() {
+		if admin, err = f.clientConfig(); err != nil {
+			return facts, err
+		}
 	}
-	seen, err := f.look(ctx, facts.Replay)
-	if err != nil {
-		return facts, err
-	}
-	facts.Live = seen.Backends
-	facts.Replay, err = aggregator.NewReplay(gather.Complete(r, seen))
+	err = f.look(ctx, &facts, r, f.stateDir, admin)
 	return facts, err
 }
 
-// look connects to the backends.
-func (f *checkFlags) look(ctx context.Context, r *aggregator.Replay) (gather.Result, error) {
-	var admin *rest.Config
-	if !f.offline() {
-		var err error
-		if admin, err = f.clientConfig(); err != nil {
-			return gather.Result{}, err
+// started gathers the facts of a command while it runs.
+func (f *checkFlags) started(cmd *cobra.Command, s streams, command []string) (check.Facts, error) {
+	facts := check.Facts{Now: time.Now()}
+	err := f.with(cmd, s, command, func(a *aggregator.Aggregator) error {
+		r, err := a.Record(cmd.Context(), aggregator.RecordOptions{V3: true})
+		if err != nil {
+			return err
 		}
+		admin, err := clientcmd.BuildConfigFromFlags("", a.State().Kubeconfig)
+		if err != nil {
+			return err
+		}
+		return f.look(cmd.Context(), &facts, r, a.State().Dir, admin)
+	})
+	return facts, err
+}
+
+// look replays a recording, and connects to its backends where that is asked for.
+func (f *checkFlags) look(ctx context.Context, facts *check.Facts, r *recording.Recording, stateDir string, admin *rest.Config) error {
+	var err error
+	if facts.Replay, err = aggregator.NewReplay(r); err != nil || !f.connect {
+		return err
 	}
-	o, err := f.options(f.stateDir, admin)
+	o, err := f.options(stateDir, admin)
 	if err != nil {
-		return gather.Result{}, err
+		return err
 	}
-	return gather.Replayed(ctx, r, o)
+	seen, err := gather.Replayed(ctx, facts.Replay, o)
+	if err != nil {
+		return err
+	}
+	facts.Live = seen.Backends
+	facts.Replay, err = aggregator.NewReplay(gather.Complete(r, seen))
+	return err
 }
 
 // settlePatience is for how long a running kagg is asked again while it still holds what it learned of a backend before
@@ -221,7 +250,7 @@ const settlePatience = 3 * time.Second
 func (f *checkFlags) settled(ctx context.Context, in io.Reader) (*recording.Recording, error) {
 	deadline := time.Now().Add(settlePatience)
 	for {
-		r, err := f.record(ctx, in, aggregator.RecordOptions{V3: true})
+		r, err := f.replayFlags.record(ctx, in, aggregator.RecordOptions{V3: true})
 		if err != nil || f.offline() || check.Settled(r) || time.Now().After(deadline) {
 			return r, err
 		}

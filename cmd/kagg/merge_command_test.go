@@ -153,3 +153,19 @@ func TestExplainStartsACommand(t *testing.T) {
 		t.Errorf("exit code %d, printed %s, said: %s", code, out.String(), errs.String())
 	}
 }
+
+func TestCheckStartsACommand(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), append([]string{"check", "--fail-on=never"}, weatherCommand(t)...), streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if code != exitDone || !strings.Contains(errs.String(), "does not know --kubeconfig") {
+		t.Errorf("exit code %d, said: %s", code, errs.String())
+	}
+	if !strings.Contains(out.String(), "KAGG065 conversion-loss") {
+		t.Errorf("it has no OpenAPI v3, which is not found in: %s", out.String())
+	}
+	// The APIServices are kagg's own: there is no fault to find with them.
+	if strings.Contains(out.String(), "KAGG007") {
+		t.Errorf("found what the user did not write: %s", out.String())
+	}
+}

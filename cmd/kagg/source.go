@@ -92,22 +92,48 @@ func (f *sourceFlags) check(cmd *cobra.Command, args []string) error {
 
 // record returns the recording. Errors in objects are an *aggregator.InputError.
 func (f *sourceFlags) record(cmd *cobra.Command, s streams, command []string, o aggregator.RecordOptions) (*recording.Recording, error) {
-	ctx := cmd.Context()
-	if s.SetLog != nil {
-		// What the libraries say of a start and an end within seconds is no news.
-		log := io.Discard
-		if f.showOutput {
-			log = s.Err
-		}
-		if err := s.SetLog(logging{format: formatText}, log, func() bool { return false }); err != nil {
-			return nil, err
-		}
+	if err := f.quiet(s); err != nil {
+		return nil, err
 	}
-	r, err := f.from(ctx, s, command, cmd.Flags().Changed("state-dir"), o)
+	r, err := f.from(cmd.Context(), s, command, cmd.Flags().Changed("state-dir"), o)
+	return r, interrupted(cmd.Context(), err)
+}
+
+// with starts the command, hands what runs to use, and stops it.
+func (f *sourceFlags) with(cmd *cobra.Command, s streams, command []string, use func(*aggregator.Aggregator) error) error {
+	if err := f.quiet(s); err != nil {
+		return err
+	}
+	options, err := f.launchOptions(s, command)
+	if err != nil {
+		return err
+	}
+	options.Config.Stdin = s.In
+	if cmd.Flags().Changed("state-dir") {
+		options.Config.StateDir = f.stateDir
+	}
+	err = launch.With(cmd.Context(), options, func(server *launch.Server) error { return use(server.Aggregator()) })
+	return interrupted(cmd.Context(), err)
+}
+
+// quiet keeps what the libraries say of a start and an end within seconds from those who did not ask for it.
+func (f *sourceFlags) quiet(s streams) error {
+	if s.SetLog == nil {
+		return nil
+	}
+	log := io.Discard
+	if f.showOutput {
+		log = s.Err
+	}
+	return s.SetLog(logging{format: formatText}, log, func() bool { return false })
+}
+
+// interrupted words an error that came of being told to stop.
+func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		return nil, errors.New("interrupted")
+		return errors.New("interrupted")
 	}
-	return r, err
+	return err
 }
 
 func (f *sourceFlags) from(ctx context.Context, s streams, command []string, ownState bool, o aggregator.RecordOptions) (*recording.Recording, error) {
