@@ -173,3 +173,20 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 }
+
+// A manifest that is named itself has no folder, and so nothing recorded.
+func TestLoadFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "apiservice.yaml")
+	if err := os.WriteFile(file, []byte(apiService), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := recording.Load(manifest.Options{Filenames: []string{file}})
+	if err != nil || len(r.Objects) != 1 || r.Recorded() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	in := manifest.Options{Filenames: []string{"-"}, Stdin: strings.NewReader(apiService)}
+	if r, err = recording.Load(in); err != nil || len(r.Objects) != 1 {
+		t.Errorf("standard input: %+v, %v", r, err)
+	}
+}
