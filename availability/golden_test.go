@@ -1,19 +1,16 @@
 package availability_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kagg-project/kagg/availability"
+	"github.com/kagg-project/kagg/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the want.yaml files of the golden cases")
 
 // Each case is an input.yaml with Facts and a want.yaml with the condition that follows; every reason has one.
 func TestGolden(t *testing.T) {
@@ -38,19 +35,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantFile := filepath.Join(filepath.Dir(file), "want.yaml")
-		if *update {
-			if err := os.WriteFile(wantFile, got, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(wantFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s differs (-want +got):\n%s", wantFile, diff)
-		}
+		golden.Compare(t, filepath.Join(filepath.Dir(file), "want.yaml"), string(got))
 	}
 	var known []string
 	for _, info := range availability.Reasons() {

@@ -2,8 +2,6 @@ package check_test
 
 import (
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,14 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/check"
+	"github.com/kagg-project/kagg/internal/golden"
 	"github.com/kagg-project/kagg/recording"
 )
-
-var update = flag.Bool("update", false, "rewrite the wanted findings")
 
 // now is what every case is checked at.
 var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -58,7 +53,7 @@ func TestCases(t *testing.T) {
 					t.Errorf("also finds %s: %s", f.Code, f.Message)
 				}
 			}
-			compare(t, filepath.Join(folder, wantFile), lines(found))
+			golden.Compare(t, filepath.Join(folder, wantFile), lines(found))
 			mended := without(files, mendedPart)
 			overlaid := false
 			for name, content := range files {
@@ -155,20 +150,4 @@ func lines(found []check.Finding) string {
 		fmt.Fprintf(&b, "%s %s %s\n  at %s\n  %s\n  mend: %s\n", f.Severity, f.Code, f.Name, strings.Join(place, " "), f.Message, f.Mend)
 	}
 	return b.String()
-}
-
-func compare(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("findings differ (-want +got); -update rewrites %s:\n%s", file, d)
-	}
 }

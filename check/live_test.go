@@ -15,6 +15,7 @@ import (
 
 	"github.com/kagg-project/kagg/check"
 	"github.com/kagg-project/kagg/check/gather"
+	"github.com/kagg-project/kagg/internal/golden"
 	"github.com/kagg-project/kagg/internal/misbehaving"
 )
 
@@ -55,7 +56,7 @@ func TestBackends(t *testing.T) {
 					t.Errorf("also finds %s: %s", f.Code, f.Message)
 				}
 			}
-			compare(t, filepath.Join(folder, wantFile), settled(lines(found)))
+			golden.Compare(t, filepath.Join(folder, wantFile), settled(lines(found)))
 		})
 	}
 }

@@ -1,20 +1,17 @@
 package discoverymerge_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kagg-project/kagg/discoverymerge"
+	"github.com/kagg-project/kagg/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the want.yaml files of the golden cases")
 
 // goldenInput is the form of an input.yaml.
 type goldenInput struct {
@@ -84,19 +81,6 @@ func runGolden(t *testing.T, file string) discoverymerge.Result {
 	if err != nil {
 		t.Fatalf("encode the result: %v", err)
 	}
-	wantFile := filepath.Join(filepath.Dir(file), "want.yaml")
-	if *update {
-		if err := os.WriteFile(wantFile, got, 0o600); err != nil {
-			t.Fatalf("write the wanted result: %v", err)
-		}
-		return result
-	}
-	want, err := os.ReadFile(wantFile)
-	if err != nil {
-		t.Fatalf("read the wanted result (run go test with -update to make it): %v", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", wantFile, diff)
-	}
+	golden.Compare(t, filepath.Join(filepath.Dir(file), "want.yaml"), string(got))
 	return result
 }

@@ -3,14 +3,12 @@ package explain_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kagg-project/kagg/aggregator"
@@ -18,13 +16,12 @@ import (
 	"github.com/kagg-project/kagg/delegate"
 	"github.com/kagg-project/kagg/discoverymerge"
 	"github.com/kagg-project/kagg/explain"
+	"github.com/kagg-project/kagg/internal/golden"
 	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/openapimerge"
 	"github.com/kagg-project/kagg/proxy"
 	"github.com/kagg-project/kagg/recording"
 )
-
-var update = flag.Bool("update", false, "rewrite the wanted explanations of the golden cases")
 
 // unreachable are the rules that no explanation shows, each with the reason.
 var unreachable = map[string]string{
@@ -168,21 +165,8 @@ func compareWanted(t *testing.T, folder string, all []explain.Explanation) {
 	}
 	for name, got := range map[string]string{"text.want": text.String(), "json.want": asJSON.String(), "yaml.want": string(asYAML)} {
 		file := filepath.Join(folder, name)
-		want, err := os.ReadFile(file)
-		if os.IsNotExist(err) && name != "text.want" {
-			continue
-		}
-		if *update {
-			if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s differs (-want +got):\n%s", file, diff)
+		if _, err := os.Stat(file); err == nil || name == "text.want" {
+			golden.Compare(t, file, got)
 		}
 	}
 }

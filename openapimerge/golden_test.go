@@ -2,7 +2,6 @@ package openapimerge
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/kube-openapi/pkg/handler3"
 	"sigs.k8s.io/yaml"
-)
 
-var update = flag.Bool("update", false, "rewrite the want.json of every golden case")
+	"github.com/kagg-project/kagg/internal/golden"
+)
 
 // goldenInput is a case's input.yaml.
 type goldenInput struct {
@@ -141,20 +140,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantFile := filepath.Join(dir, "want.json")
-		if *update {
-			if err := os.WriteFile(wantFile, append(data, '\n'), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		want, err := os.ReadFile(wantFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(data)+"\n"); diff != "" {
-			t.Errorf("%s: (-want +got)\n%s", dir, diff)
-		}
+		golden.Compare(t, filepath.Join(dir, "want.json"), string(data)+"\n")
 		checkGoldenUpstream(t, dir, in, quirks, got)
 	}
 	for _, info := range Rules() {

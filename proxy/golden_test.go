@@ -1,17 +1,15 @@
 package proxy
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
-)
 
-var update = flag.Bool("update", false, "rewrite the want.yaml files of the golden cases")
+	"github.com/kagg-project/kagg/internal/golden"
+)
 
 // goldenInput is a case's input.yaml.
 type goldenInput struct {
@@ -52,19 +50,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantFile := filepath.Join(filepath.Dir(file), "want.yaml")
-		if *update {
-			if err := os.WriteFile(wantFile, got, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(wantFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s differs (-want +got):\n%s", wantFile, diff)
-		}
+		golden.Compare(t, filepath.Join(filepath.Dir(file), "want.yaml"), string(got))
 	}
 	var known []string
 	for _, info := range RuleInfos() {

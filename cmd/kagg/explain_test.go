@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -96,25 +95,7 @@ func TestExplainCompletes(t *testing.T) {
 // What a running kagg is explained to do is, to the byte, what its recording is explained to have done.
 func TestExplainSaysTheSameOnlineAndOffline(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "state")
-	ctx, cancel := context.WithCancel(context.Background())
-	errs := &buffer{written: make(chan struct{}, 1)}
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"demo", "--secure-port=0", "--authorization-mode=RBAC", "--state-dir", dir}, streams{In: strings.NewReader(""), Out: io.Discard, Err: errs})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
-	for !strings.Contains(errs.String(), "try, in another terminal") {
-		select {
-		case <-errs.written:
-		case code := <-ended:
-			ended <- code
-			t.Fatalf("the demo ended with %d: %s", code, errs.String())
-		}
-	}
+	dir := startDemo(t, "--authorization-mode=RBAC")
 	folder := filepath.Join(t.TempDir(), "recording")
 	flags := &replayFlags{stateDir: dir}
 	// Its OpenAPI comes a moment later, and conditions may change meanwhile.

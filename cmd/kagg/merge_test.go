@@ -22,14 +22,14 @@ import (
 )
 
 // startDemo runs kagg demo and returns its state folder when all of it is there.
-func startDemo(t *testing.T) string {
+func startDemo(t *testing.T, flags ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	ctx, cancel := context.WithCancel(context.Background())
 	errs := &buffer{written: make(chan struct{}, 1)}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"demo", "--secure-port=0", "--state-dir", dir}, streams{In: strings.NewReader(""), Out: io.Discard, Err: errs})
+		ended <- run(ctx, append([]string{"demo", "--secure-port=0", "--state-dir", dir}, flags...), streams{In: strings.NewReader(""), Out: io.Discard, Err: errs})
 	}()
 	t.Cleanup(func() {
 		cancel()

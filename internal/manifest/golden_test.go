@@ -1,19 +1,16 @@
 package manifest
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/kube-aggregator/pkg/apis/apiregistration/install"
-)
 
-var update = flag.Bool("update", false, "rewrite the wanted outputs")
+	"github.com/kagg-project/kagg/internal/golden"
+)
 
 func testScheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
@@ -45,20 +42,7 @@ func TestGolden(t *testing.T) {
 				t.Fatalf("Load = %v, %v; want errors alone", objects, err)
 			}
 			got := strings.ReplaceAll(err.Error(), input, filepath.Base(input)) + "\n"
-			want := filepath.Join(dir, "want.txt")
-			if *update {
-				if err := os.WriteFile(want, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			data, err := os.ReadFile(want)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(string(data), got); d != "" {
-				t.Errorf("errors (-want +got):\n%s", d)
-			}
+			golden.Compare(t, filepath.Join(dir, "want.txt"), got)
 		})
 	}
 }
