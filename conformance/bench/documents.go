@@ -73,7 +73,7 @@ var verbs = []string{"create", "delete", "deletecollection", "get", "list", "pat
 func discoveryDocument(groups []int, extra string) object {
 	items := make([]any, 0, len(groups))
 	for _, g := range groups {
-		var resources []any
+		resources := make([]any, 0, resourcesEach+1)
 		for _, name := range resourceNames(extra) {
 			resources = append(resources, object{
 				"resource": name + "s", "responseKind": object{"group": groupName(g), "version": "v1", "kind": kindOf(name)},
@@ -90,7 +90,7 @@ func discoveryDocument(groups []int, extra string) object {
 
 // resourceList is the unaggregated discovery of one group-version.
 func resourceList(group int, extra string) object {
-	var resources []any
+	resources := make([]any, 0, resourcesEach+1)
 	for _, name := range resourceNames(extra) {
 		resources = append(resources, object{"name": name + "s", "singularName": name, "namespaced": true, "kind": kindOf(name), "verbs": verbs})
 	}

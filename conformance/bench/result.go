@@ -54,6 +54,7 @@ func (u unit) format(n float64) string {
 		return digits(n/1e6) + " MB"
 	case asRate:
 		return digits(math.Round(n)) + "/s"
+	case asTime:
 	}
 	switch {
 	case n < 1e-3:
@@ -153,7 +154,7 @@ func (l line) met(t target) (met, isKnown bool) {
 
 // cells are the columns of the table.
 func (l line) cells() []string {
-	var targets, met []string
+	targets, met := make([]string, 0, len(l.targets)), make([]string, 0, len(l.targets))
 	for _, t := range l.targets {
 		targets = append(targets, l.text(t))
 		switch ok, isKnown := l.met(t); {
@@ -207,7 +208,8 @@ func (res *result) text() string {
 }
 
 func (res *result) cells() [][]string {
-	out := [][]string{header}
+	out := make([][]string, 0, 1+len(res.lines))
+	out = append(out, header)
 	for _, l := range res.lines {
 		out = append(out, l.cells())
 	}

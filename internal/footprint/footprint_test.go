@@ -8,7 +8,7 @@ import (
 )
 
 // Not in parallel: the setting is the process's.
-func TestStartingIsUndoneOnce(t *testing.T) { //nolint:paralleltest // see above
+func TestStartingIsUndoneOnce(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
 	percent := func() int {
