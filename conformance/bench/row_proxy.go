@@ -72,7 +72,7 @@ func (r *rig) turns() (times int, each time.Duration) {
 	if r.settings.short {
 		return 3, time.Second
 	}
-	return 7, 3 * time.Second
+	return 5, 3 * time.Second
 }
 
 // measureProxy measures the CPU time of a proxied request and the throughput.
