@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -80,6 +81,9 @@ type Admission struct {
 	// Requester is who sends it, User who he is taken for; User is nil where the
 	// impersonation was refused.
 	Requester, User user.Info
+	// Path is the path of the request as routing sees it: without its query, and
+	// with what was percent-encoded decoded.
+	Path string
 	// Attributes are what authorization is asked about; nil where User is.
 	Attributes authorizer.Attributes
 	// Allowed tells whether the request may go on.
@@ -107,6 +111,9 @@ func (r *Replay) Admit(ctx context.Context, method, path string, who Requester) 
 	if who.User == nil {
 		who.User = Admin()
 	}
+	if method == "" {
+		return nil, errors.New("a request has a method: write GET, for example")
+	}
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("path %q: begin with a slash", path)
 	}
@@ -119,7 +126,7 @@ func (r *Replay) Admit(ctx context.Context, method, path string, who Requester) 
 	if err != nil {
 		return nil, err
 	}
-	out := &Admission{Requester: who.User}
+	out := &Admission{Requester: who.User, Path: target.Path}
 	last := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		out.User, _ = apirequest.UserFrom(req.Context())
 		out.Attributes, err = genericapifilters.GetAuthorizerAttributes(req.Context())

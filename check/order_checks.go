@@ -86,7 +86,7 @@ spec: {group: wardle.example.com, version: v2, service: {namespace: wardle, name
 		{
 			Code: "KAGG015", Name: "short-name-shadowed", Area: AreaObjects, Severity: SeverityWarning,
 			Title:    "a short name that two groups have",
-			Why:      "kubectl gives it to the resource of one group without a word about the other, so that people read, and delete, what they did not mean.",
+			Why:      "kubectl gives it to the resource of one group, at best with a warning that names one of the others, so that people read, and delete, what they did not mean.",
 			Mend:     "Give the resource another short name, or none; people who need the other one write its full name with its group.",
 			Upstream: "k8s.io/client-go/restmapper/shortcut.go, expandResourceShortcut",
 			find:     decidedAbout(discoverymerge.RuleShortNameShadowed),

@@ -20,7 +20,7 @@ func (e *explainer) request(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	path, _, _ := strings.Cut(e.target.Name, "?")
+	path := admission.Path
 	e.addAdmission(admission)
 	routing := e.snapshot.Route(path)
 	e.addRoute(routing, path)

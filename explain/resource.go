@@ -2,7 +2,10 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 
 	"github.com/kagg-project/kagg/discoverymerge"
 )
@@ -10,8 +13,11 @@ import (
 // resource explains what kubectl takes a name for.
 func (e *explainer) resource() error {
 	result := e.snapshot.Discovery()
-	name, group := e.splitResource(result)
-	choices := result.Lookup(name, group)
+	name, group, _ := strings.Cut(e.target.Name, ".")
+	choices := e.versioned(result)
+	if len(choices) == 0 {
+		choices = result.Lookup(name, group)
+	}
 	if len(choices) == 0 {
 		return e.unlisted(name, group)
 	}
@@ -65,16 +71,62 @@ func title(p discoverymerge.Party) string {
 	return p.Resource + "." + p.Group
 }
 
-// splitResource reads NAME[.GROUP] and NAME.VERSION.GROUP as kubectl does: a name with dots is first taken as one with
-// a version.
-func (e *explainer) splitResource(result discoverymerge.Result) (name, group string) {
-	name, group, _ = strings.Cut(e.target.Name, ".")
-	if version, rest, ok := strings.Cut(group, "."); ok && len(result.Lookup(name, group)) == 0 {
-		if _, known := result.Version(rest, version); known {
-			return name, rest
+// versioned reads NAME.VERSION.GROUP as kubectl does before it takes the same for NAME.GROUP: a short name stands for
+// the plural that any version of the group gives it to. None where the version has no such resource, or is Stale.
+func (e *explainer) versioned(result discoverymerge.Result) []discoverymerge.Choice {
+	name, version, group, ok := splitVersion(e.target.Name)
+	if !ok {
+		return nil
+	}
+	for _, c := range result.Lookup(name, group) {
+		if c.Party.Group != group {
+			continue
+		}
+		if c.Party.Version == version || e.inVersion(result, &c, version) {
+			return []discoverymerge.Choice{c}
 		}
 	}
-	return name, group
+	return nil
+}
+
+// splitVersion splits NAME.VERSION.GROUP.
+func splitVersion(target string) (name, version, group string, ok bool) {
+	name, rest, _ := strings.Cut(target, ".")
+	version, group, ok = strings.Cut(rest, ".")
+	return name, version, group, ok
+}
+
+// inVersion makes a choice that of another version of its group; false where that has no such resource for clients.
+func (e *explainer) inVersion(result discoverymerge.Result, c *discoverymerge.Choice, version string) bool {
+	info, known := result.Version(c.Party.Group, version)
+	entry := e.aggregatedVersion(c.Party.Group, version)
+	if !known || entry == nil || entry.Freshness == apidiscoveryv2.DiscoveryFreshnessStale {
+		return false
+	}
+	i := slices.IndexFunc(entry.Resources, func(r apidiscoveryv2.APIResourceDiscovery) bool { return r.Resource == c.Party.Resource })
+	if i < 0 {
+		return false
+	}
+	c.Party = discoverymerge.Party{
+		APIService: info.Party.APIService, Backend: info.Party.Backend, Group: c.Party.Group, Version: version, Resource: c.Party.Resource,
+	}
+	if kind := entry.Resources[i].ResponseKind; kind != nil {
+		c.Kind = kind.Kind
+	}
+	return true
+}
+
+// aggregatedVersion is a group-version's entry in the aggregated document; nil when there is none.
+func (e *explainer) aggregatedVersion(group, version string) *apidiscoveryv2.APIVersionDiscovery {
+	in, _ := e.aggregatedGroup(group)
+	if in == nil {
+		return nil
+	}
+	i := slices.IndexFunc(in.Versions, func(v apidiscoveryv2.APIVersionDiscovery) bool { return v.Version == version })
+	if i < 0 {
+		return nil
+	}
+	return &in.Versions[i]
 }
 
 // addGroupOrder tells why the group of the first choice comes before those of the others.
@@ -103,9 +155,15 @@ func (e *explainer) addGroupOrder(first string, choices []discoverymerge.Choice)
 // unlisted explains a resource that no client finds but that a backend listed before it failed; without one the target
 // is unknown.
 func (e *explainer) unlisted(name, group string) error {
+	_, version, rest, versioned := splitVersion(e.target.Name)
+	if _, known := e.snapshot.Discovery().Version(rest, version); versioned && known {
+		group = rest
+	} else {
+		version = ""
+	}
 	var candidates []string
 	for _, in := range e.snapshot.DiscoveryInputs() {
-		if in.Entry == nil || (group != "" && in.Group != group) {
+		if in.Entry == nil || (group != "" && in.Group != group) || (version != "" && in.Version != version) {
 			continue
 		}
 		for i := range in.Entry.Resources {

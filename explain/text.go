@@ -34,8 +34,10 @@ func (p *page) line(name, text string) {
 	fmt.Fprintf(&p.out, "%s%s %s\n", indent, p.paint(faint, fmt.Sprintf("%-9s", name)), text)
 }
 
-// Text is the explanation for a person; with colour for a terminal.
+// Text is the explanation for a person; with colour for a terminal. Control characters in it, a backend's for example,
+// are escaped.
 func (e Explanation) Text(color bool) string {
+	e = e.visible()
 	p := &page{color: color}
 	fmt.Fprintf(&p.out, "%s\n\n%s.\n", p.paint(bold, e.Target), oneLine(e.Outcome))
 	if len(e.Facts) > 0 {

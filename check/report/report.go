@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kagg-project/kagg/check"
+	"github.com/kagg-project/kagg/internal/visible"
 )
 
 // Format is a form of output.
@@ -109,7 +110,7 @@ func (r Report) writeGitHub(w io.Writer) error {
 		if f.Where.File == "" {
 			text = placed(f.Where) + ": " + text
 		}
-		fmt.Fprintf(&b, "::%s %s::%s\n", levels[f.Severity], strings.Join(properties, ","), escapeData(text+"\n"+f.Why+"\n"+f.Mend))
+		fmt.Fprintf(&b, "::%s %s::%s\n", levels[f.Severity], strings.Join(properties, ","), escapeData(visible.Text(text+"\n"+f.Why+"\n"+f.Mend)))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -78,6 +78,22 @@ func TestGitHub(t *testing.T) {
 	}
 }
 
+// What a backend says moves no cursor, neither on a terminal nor in the log of a workflow.
+func TestControlCharacters(t *testing.T) {
+	t.Parallel()
+	r := sample(t)
+	r.Findings[2].Message, r.Findings[2].Where.Path = "it says \x1b[2J\r\n::error::x", "/\x1b]0;x\a"
+	for _, f := range []report.Format{report.FormatText, report.FormatGitHub} {
+		got := write(t, r, f)
+		if strings.ContainsAny(got, "\x1b\r\a") || !strings.Contains(got, `it says \x1b[2J\x0d`) || !strings.Contains(got, `/\x1b]0;x\x07`) {
+			t.Errorf("%s: %q", f, got)
+		}
+		if f == report.FormatGitHub && strings.Count(got, "\n") != 3 {
+			t.Errorf("not a line a finding: %q", got)
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	r := sample(t)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kagg-project/kagg/check"
+	"github.com/kagg-project/kagg/internal/visible"
 )
 
 // width is how long lines of prose are.
@@ -67,14 +68,14 @@ func (r Report) writeCode(b *strings.Builder, title string, findings []check.Fin
 		alike = alike && f.Mend == first.Mend
 	}
 	for _, f := range findings {
-		fmt.Fprintf(b, "  %s\n    %s\n", placed(f.Where), strings.ReplaceAll(f.Message, "\n", "\n    "))
+		fmt.Fprintf(b, "  %s\n    %s\n", visible.Text(placed(f.Where)), strings.ReplaceAll(visible.Text(f.Message), "\n", "\n    "))
 		if !alike {
-			wrap(b, "    ", "mend: "+f.Mend)
+			wrap(b, "    ", "mend: "+visible.Text(f.Mend))
 		}
 	}
 	wrap(b, "  ", "why: "+first.Why)
 	if alike {
-		wrap(b, "  ", "mend: "+first.Mend)
+		wrap(b, "  ", "mend: "+visible.Text(first.Mend))
 	}
 	b.WriteString("\n")
 }

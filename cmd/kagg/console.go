@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/visible"
 )
 
 // Formats of the log.
@@ -50,7 +51,7 @@ func (c *console) event(e aggregator.Event) {
 	if e.Warning {
 		mark = "!"
 	}
-	message := strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", "\n             ")
+	message := strings.ReplaceAll(strings.TrimSpace(visible.Text(e.Message)), "\n", "\n             ")
 	c.print(fmt.Sprintf("%s %s %s: %s\n", time.Now().Format(time.TimeOnly), mark, e.Subject, message))
 }
 

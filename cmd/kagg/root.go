@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/internal/visible"
 )
 
 // Exit codes, as every --help names them.
@@ -63,7 +64,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		_, _ = fmt.Fprintf(s.Err, "%v\n", err)
 		return exitFindings
 	}
-	_, _ = fmt.Fprintf(s.Err, "error: %v\n", err)
+	_, _ = fmt.Fprintf(s.Err, "error: %s\n", visible.Text(err.Error()))
 	_, usage := errors.AsType[usageError](err)
 	_, input := errors.AsType[*aggregator.InputError](err)
 	// cobra has no type for the one error that it makes itself.
