@@ -18,7 +18,7 @@ func TestTextEscapesControlCharacters(t *testing.T) {
 		Decisions: []explain.Decision{{About: evil, Outcome: evil, Winner: &party, Losers: []explain.Party{party}, Renamed: evil, Diff: "-" + evil + "\n+" + evil}},
 		Changes:   []explain.Change{{Effect: evil, Mend: evil, Commands: []string{evil}}},
 	}
-	if text := e.Text(false); strings.ContainsAny(text, "\x1b\r\a") || strings.Count(text, `a\x1b[31mb\x0d`) != 18 {
+	if text := e.Text(false); strings.ContainsAny(text, "\x1b\r\a") || strings.Count(text, `a\x1b[31mb\x0d`) != 20 {
 		t.Errorf("%d escaped in %q", strings.Count(text, `a\x1b[31mb\x0d`), text)
 	}
 	if text := e.Text(true); strings.Contains(text, "\x1b[31mb") || !strings.Contains(text, "\x1b[1m") {
