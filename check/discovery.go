@@ -66,6 +66,9 @@ func findUnclaimed(f Facts) []Finding {
 	decisions := f.decided(discoverymerge.RuleUnclaimed)
 	out := make([]Finding, 0, len(decisions))
 	for _, d := range decisions {
+		if d.Winner.Backend == d.Losers[0].Backend {
+			continue // the same Service, which another APIService trusts otherwise
+		}
 		out = append(out, Finding{Message: d.Outcome, Where: Where{Backend: d.Losers[0].Backend, Path: "/apis"}})
 	}
 	return out

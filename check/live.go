@@ -20,7 +20,7 @@ type Backend struct {
 	// Hosts are its addresses, sorted.
 	Hosts []Host `json:"hosts"`
 	// Through tells whether requests went through a running kagg, and not to the backend itself: for want of the
-	// front-proxy certificate's key.
+	// front-proxy certificate's key, or because none of Hosts could be connected to.
 	Through bool `json:"through,omitempty"`
 	// Identity are requests that show whom the backend takes for the client.
 	Identity []Identity `json:"identity,omitempty"`

@@ -31,7 +31,7 @@ func findNoOpenAPI(f Facts) []Finding {
 func findUnreadable(f Facts) []Finding {
 	var out []Finding
 	for _, d := range f.documents {
-		if !f.reachable(d.Label()) {
+		if !f.reachable(d) {
 			continue
 		}
 		for path, why := range d.unreadable {
@@ -42,9 +42,11 @@ func findUnreadable(f Facts) []Finding {
 }
 
 // reachable tells whether an APIService of the backend is available: else that is what to mend.
-func (f Facts) reachable(label string) bool {
-	views := f.remotes()
-	return slices.ContainsFunc(views, func(v aggregator.APIServiceView) bool { return v.Backend == label && v.Condition.Status == "True" })
+func (f Facts) reachable(d *documents) bool {
+	return slices.ContainsFunc(f.remotes(), func(v aggregator.APIServiceView) bool {
+		named := d.State == nil || len(d.State.APIServices) == 0 || slices.Contains(d.State.APIServices, v.Object.Name)
+		return named && v.Backend == d.Label() && v.Condition.Status == "True"
+	})
 }
 
 // findModels finds v2 documents that kubectl's models cannot be made of.

@@ -209,6 +209,9 @@ func findOpen(f Facts) []Finding {
 	})(f)
 }
 
+// notLookedAt is what kagg does not let through as the backend would have it.
+const notLookedAt = "aggregated discovery, OpenAPI and whom the backend believes were not looked at"
+
 func findNotLookedAt(f Facts) []Finding {
 	out := make([]Finding, 0, len(f.Live))
 	for _, b := range f.live() {
@@ -219,8 +222,11 @@ func findNotLookedAt(f Facts) []Finding {
 		case b.Stopped == StopTime:
 			message = "looking at all of it took too long, and was stopped: it answers slowly, or serves very much"
 			mend = "See what is slow: most requests are answered within milliseconds."
+		case b.Stopped == "" && b.Through && !slices.ContainsFunc(b.Hosts, func(h Host) bool { return h.Failure == "" }):
+			message = "requests went through kagg, for no address can be connected to from here: " + notLookedAt
+			mend = "Run kagg check where its addresses can be reached."
 		case b.Stopped == "" && b.Through:
-			message = "requests went through kagg, for want of the front-proxy certificate's key: aggregated discovery, OpenAPI and whom the backend believes were not looked at"
+			message = "requests went through kagg, for want of the front-proxy certificate's key: " + notLookedAt
 		default:
 			continue
 		}
