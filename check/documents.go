@@ -9,7 +9,6 @@ import (
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/kube-openapi/pkg/spec3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/aggregator"
@@ -144,7 +143,7 @@ func (d *documents) readV3() {
 		d.keys[key] = true
 		root, err := readObject(data)
 		if err == nil {
-			err = json.Unmarshal(data, &spec3.OpenAPI{})
+			_, err = openapimerge.DecodeV3(data)
 		}
 		if err != nil {
 			d.unreadable[path+"/"+key] = err.Error()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"strings"
 
 	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/spec3"
@@ -16,9 +17,33 @@ import (
 func DecodeV2(data []byte) (*spec.Swagger, error) {
 	doc := &spec.Swagger{}
 	if err := doc.UnmarshalJSON(data); err != nil {
-		return nil, fmt.Errorf("decode OpenAPI v2 document of %d bytes: %w", len(data), err)
+		return nil, fmt.Errorf("decode OpenAPI v2 document of %d bytes: %w", len(data), steady(err))
 	}
 	return doc, nil
+}
+
+// DecodeV3 decodes one document of OpenAPI v3 from JSON.
+func DecodeV3(data []byte) (*spec3.OpenAPI, error) {
+	doc := &spec3.OpenAPI{}
+	if err := json.Unmarshal(data, doc); err != nil {
+		return nil, fmt.Errorf("decode OpenAPI v3 document of %d bytes: %w", len(data), steady(err))
+	}
+	return doc, nil
+}
+
+// steadyError is an error in words that are the same in every process.
+type steadyError struct {
+	error
+	text string
+}
+
+func (e steadyError) Error() string { return e.text }
+
+func (e steadyError) Unwrap() error { return e.error }
+
+// steady undoes that kube-openapi's decoder says "cannot" in one process and "unable to" in the next.
+func steady(err error) error {
+	return steadyError{err, strings.Replace(err.Error(), "json: unable to ", "json: cannot ", 1)}
 }
 
 // DecodeV3Index decodes the index that /openapi/v3 answers, from JSON.
