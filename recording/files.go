@@ -124,13 +124,24 @@ func (f Files) readFolder(folder, part string) error {
 	}
 	below := os.DirFS(folder)
 	err := fs.WalkDir(below, part, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil && name == part && errors.Is(err, fs.ErrNotExist) {
+			return fs.SkipAll
+		}
 		if err != nil || entry.IsDir() {
 			return err
+		}
+		// What a link leads to counts. A pipe would be waited for.
+		info, err := fs.Stat(below, name)
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is no regular file", name)
 		}
 		f[name], err = fs.ReadFile(below, name)
 		return err
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return fmt.Errorf("read the recording in %s: %w", folder, err)
 	}
 	return nil

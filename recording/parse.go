@@ -3,6 +3,7 @@ package recording
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -184,7 +185,11 @@ func decodeFile[T any](files Files, name string) (*T, error) {
 	value := new(T)
 	decoder := json.NewDecoder(strings.NewReader(string(content)))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(value); err != nil {
+	err := decoder.Decode(value)
+	if err == nil && decoder.More() {
+		err = errors.New("there is more behind its JSON object")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w: correct the file, or remove it", name, err)
 	}
 	return value, nil
