@@ -131,7 +131,12 @@ func (f *explainFlags) run(cmd *cobra.Command, s streams, command []string, targ
 // asked.
 func (f *explainFlags) record(cmd *cobra.Command, s streams, command []string) (*recording.Recording, error) {
 	if len(command) == 0 {
-		return f.source.replayFlags.record(cmd.Context(), s.In, aggregator.RecordOptions{})
+		// The local APIs, started for files that lack them, are no news.
+		if err := f.source.quiet(s); err != nil {
+			return nil, err
+		}
+		r, err := f.source.replayFlags.record(cmd.Context(), s.In, aggregator.RecordOptions{})
+		return r, interrupted(cmd.Context(), err)
 	}
 	return f.source.record(cmd, s, command, aggregator.RecordOptions{})
 }

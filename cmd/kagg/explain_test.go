@@ -171,3 +171,15 @@ func TestExplainDocument(t *testing.T) {
 		}
 	}
 }
+
+// What the libraries log while kagg looks at files is kept from people.
+func TestExplainIsQuiet(t *testing.T) {
+	t.Parallel()
+	var logTo io.Writer
+	setLog := func(_ logging, out io.Writer, _ func() bool) error { logTo = out; return nil }
+	var out, errs buffer
+	args := []string{"explain", "-f", local(t, insecureAPIService), "apiservice/v1.wardle.example.com"}
+	if code := run(t.Context(), args, streams{In: strings.NewReader(""), Out: &out, Err: &errs, SetLog: setLog}); code != exitDone || logTo != io.Discard {
+		t.Errorf("exit code %d, the log goes to %v: %s", code, logTo, errs.String())
+	}
+}
