@@ -163,7 +163,7 @@ func (f *checkFlags) run(cmd *cobra.Command, s streams, command []string) error 
 		facts, err = f.facts(cmd.Context(), s.In)
 	}
 	if err != nil {
-		return err
+		return interrupted(cmd.Context(), err)
 	}
 	found := check.Run(facts, checks)
 	r := report.Report{Findings: found, Checks: checks, Version: aggregator.Version(), Colour: coloured(s.Out)}

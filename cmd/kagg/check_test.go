@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -89,5 +90,17 @@ func TestCheckCommand(t *testing.T) {
 	}
 	if coloured(io.Discard) {
 		t.Error("what is no terminal is coloured")
+	}
+}
+
+// Who interrupts a check is not told of a failure.
+func TestCheckInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs buffer
+	code := run(ctx, []string{"check", "-f", local(t, insecureAPIService+wardleTarget), "--connect"}, streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if code != exitFailed || errs.String() != "error: interrupted\n" {
+		t.Errorf("exit code %d, %q", code, errs.String())
 	}
 }
