@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -159,5 +160,32 @@ func TestAnswersAreKept(t *testing.T) {
 	slices.SortFunc(bodies, func(a, b *byte) int { return strings.Compare(fmt.Sprintf("%p", a), fmt.Sprintf("%p", b)) })
 	if n := len(slices.Compact(bodies)); n != 2 {
 		t.Errorf("%d bodies are kept, not 2", n)
+	}
+}
+
+// Answers are kept behind the whole chain too, which puts an audit's context into every request, and for the query
+// that kubectl sends; not where a policy wants them as objects.
+func TestAnswersAreKeptBehindTheChain(t *testing.T) {
+	t.Parallel()
+	const policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: %s}]\n"
+	plain, audited, recorded := plainChain(t), plainChain(t), plainChain(t)
+	audited.audit = startAuditing(t, filepath.Join(t.TempDir(), "audit.log"), fmt.Sprintf(policy, "Metadata"))
+	recorded.audit = startAuditing(t, filepath.Join(t.TempDir(), "audit.log"), fmt.Sprintf(policy, "RequestResponse"))
+	for _, tt := range []struct {
+		name  string
+		chain chain
+		want  int
+	}{{"no policy", plain, 1}, {"metadata", audited, 1}, {"whole answers", recorded, 3}} {
+		asked := 0
+		h := tt.chain.handler(newAnswers(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			w.WriteHeader(http.StatusOK)
+		}), nil))
+		for range 3 {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/apis?timeout=32s", http.NoBody))
+		}
+		if asked != tt.want {
+			t.Errorf("%s: the library was asked %d times, want %d", tt.name, asked, tt.want)
+		}
 	}
 }
