@@ -39,6 +39,9 @@ func addMerge(res *result, row, what string, real, kagg sample, targets [3]targe
 	res.add(line{row: row, what: "the same: most resident memory", unit: asMemory, real: real.most, kagg: kagg.most, targets: targets[2:]})
 }
 
+// settled is how long after a start a server is at rest.
+const settled = 15 * time.Second
+
 // growthSizes are numbers of APIServices, each with a Service of its own.
 var growthSizes = []int{1, 10, manyServices, 1000}
 
@@ -63,7 +66,7 @@ func (r *rig) measureGrowth(ctx context.Context, res *result) error {
 				return err
 			}
 			if n >= manyServices {
-				time.Sleep(3 * time.Second) // what a start leaves over
+				time.Sleep(settled) // what a start leaves over
 				if got.rest, err = atRest(ctx, s, rest); err != nil {
 					return err
 				}
