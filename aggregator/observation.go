@@ -58,6 +58,17 @@ type openAPIV3 struct {
 	failure string
 }
 
+// passed tells whether the newest probe of some group-version found the backend
+// well: one that fails them all is not worth asking for more.
+func (o *observation) passed() bool {
+	for _, p := range o.probes {
+		if p.Done && p.Failure == "" {
+			return true
+		}
+	}
+	return false
+}
+
 // withProbes returns the observation with the results laid over its own and
 // those of group-versions that are not wanted any more left out. The second
 // result tells whether anything differs.

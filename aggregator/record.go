@@ -27,9 +27,13 @@ type RecordOptions struct {
 	V3 bool
 }
 
-// recordTimeout bounds what is asked of one backend for a recording: one that is
-// silent costs its own documents.
-const recordTimeout = 10 * time.Second
+// What is asked of one backend for a recording may take recordTimeout with its
+// OpenAPI v3 documents, and recordBriefly without them: one that is silent costs its
+// own documents, and who only wants to know why should not wait for it.
+const (
+	recordTimeout = 10 * time.Second
+	recordBriefly = time.Second
+)
 
 // Record returns everything that kagg's answers follow from now. A document that
 // is in no snapshot (one of OpenAPI v3) and cannot be had is left out.
@@ -159,10 +163,14 @@ func recordOpenAPI(ctx context.Context, v backendView, b *recording.Backend, o R
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	timeout := recordBriefly
+	if o.V3 {
+		timeout = recordTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	f := fetcher{rt: v.transport, hosts: func() []string { return v.spec.resolution.Hosts }}
-	reachable := v.transport != nil && len(v.spec.resolution.Hosts) > 0
+	reachable := v.transport != nil && len(v.spec.resolution.Hosts) > 0 && v.seen.passed()
 	if document := v.seen.v2.document; document != nil {
 		if reachable {
 			if a, err := f.get(ctx, "/openapi/v2", runtime.ContentTypeJSON, "", openAPIUser, openAPILimits); err == nil &&

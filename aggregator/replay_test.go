@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
@@ -156,5 +159,38 @@ func sameJSON(t *testing.T, what string, served, replayed []byte) {
 	}
 	if diff := cmp.Diff(a, b); diff != "" {
 		t.Errorf("%s, served and replayed:\n%s", what, diff)
+	}
+}
+
+// A backend that is silent costs a recording a second, and not what is known of it.
+func TestRecordOfASilentBackend(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	var silent atomic.Bool
+	discovery := widgets("widgets.example.com", "v1")
+	b := r.backend("widgets", "api", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case silent.Load() && req.URL.Path == "/openapi/v2":
+			<-req.Context().Done()
+		case req.URL.Path == "/openapi/v2":
+			_, _ = w.Write([]byte(`{"swagger":"2.0","info":{"title":"widgets","version":"v1"},"paths":{"/apis/widgets.example.com/v1/widgets":{}}}`))
+		default:
+			discovery.ServeHTTP(w, req)
+		}
+	}))
+	r.write("widgets.yaml", b.objects("widgets", "api", "widgets.example.com", "v1"))
+	r.waitCondition("v1.widgets.example.com", string(apiregistrationv1.ConditionTrue))
+	r.eventually("its OpenAPI is merged", func() bool { return strings.Contains(r.get("/openapi/v2").body, "widgets.example.com") })
+	silent.Store(true)
+	start := time.Now()
+	recorded, err := r.aggregator.Record(t.Context(), aggregator.RecordOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("the recording took %v", took)
+	}
+	if len(recorded.Backends) != 1 || !bytes.Contains(recorded.Backends[0].OpenAPIV2, []byte("/apis/widgets.example.com/v1/widgets")) {
+		t.Errorf("the document that was known is not recorded: %+v", recorded.Backends)
 	}
 }

@@ -5,8 +5,8 @@
 //
 //	*.yaml, *.json                          objects, as kagg serve -f reads them
 //	backends/NAMESPACE_NAME_PORT/
-//	  apis.json                             the APIGroupDiscoveryList of /apis
-//	  apis/GROUP/VERSION.json               the APIResourceList of /apis/GROUP/VERSION, where apis.json is none
+//	  apis.json                             the APIGroupDiscoveryList of /apis, or what kagg made of legacy answers
+//	  apis/GROUP/VERSION.json               the APIResourceList of /apis/GROUP/VERSION, in place of apis.json
 //	  openapi-v2.json                       /openapi/v2
 //	  openapi-v3/index.json                 /openapi/v3; without it, an index of the documents beside it
 //	  openapi-v3/apis/GROUP/VERSION.json    /openapi/v3/apis/GROUP/VERSION, and so for every other key
