@@ -95,9 +95,10 @@ func (a *answers) find(req *http.Request) *answerOnce {
 	if ac := audit.AuditContextFrom(req.Context()); ac != nil && ac.GetEventLevel().GreaterOrEqual(auditinternal.LevelRequestResponse) {
 		return nil
 	}
-	key := strings.Join(req.Header["Accept"], ",") + "\n" + strings.Join(req.Header["Accept-Encoding"], ",")
+	// Lines of a header are not joined: libraries look at the first alone.
+	key := strings.Join(req.Header["Accept"], "\n") + "\x00" + strings.Join(req.Header["Accept-Encoding"], "\n")
 	if a.varies != nil {
-		key += "\n" + a.varies(req)
+		key += "\x00" + a.varies(req)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

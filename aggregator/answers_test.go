@@ -96,8 +96,14 @@ func drawRequest(rt *rapid.T, etag string) *http.Request {
 	req := newRequest(rapid.SampledFrom([]string{
 		"", "*/*", "application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
 		"application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json", "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+		"application/json;q=0.5,application/vnd.kubernetes.protobuf", "application/json;q=0.5,application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
 		"application/cbor;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "text/html", "nonsense",
 	}).Draw(rt, "accept"), rapid.SampledFrom([]string{"", "gzip", "gzip, deflate, br", "identity", "gzip;q=0"}).Draw(rt, "encoding"))
+	if rapid.IntRange(0, 3).Draw(rt, "lines") == 0 {
+		for _, name := range []string{"Accept", "Accept-Encoding"} {
+			req.Header[name] = strings.Split(req.Header.Get(name), ",")
+		}
+	}
 	req.Header.Set("User-Agent", rapid.SampledFrom([]string{"curl/8", "kubectl"}).Draw(rt, "agent"))
 	if rapid.IntRange(0, 9).Draw(rt, "unusual") == 0 {
 		req.URL.RawQuery = rapid.SampledFrom([]string{"pretty=true", "pretty=0"}).Draw(rt, "query")

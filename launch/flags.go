@@ -26,8 +26,8 @@ type flagValue struct{ name, value string }
 // String is the flag as an argument.
 func (f flagValue) String() string { return "--" + f.name + "=" + f.value }
 
-// find returns the value of a flag in a command line, and whether it is there.
-func find(command []string, name string) (string, bool) {
+// find returns the value of a flag in a command line, the last where it is repeated, and whether it is there.
+func find(command []string, name string) (found string, given bool) {
 	for i, arg := range command {
 		if i == 0 {
 			continue
@@ -39,9 +39,9 @@ func find(command []string, name string) (string, bool) {
 		if !hasValue && i+1 < len(command) {
 			value = command[i+1]
 		}
-		return value, true
+		found, given = value, true
 	}
-	return "", false
+	return found, given
 }
 
 // givenPort returns the port that the command line asks for; 0 when it names none.

@@ -17,6 +17,7 @@ func TestGivenPort(t *testing.T) {
 		{[]string{"x", "--secure-port=8443"}, 8443, false},
 		{[]string{"x", "--secure-port", "8443", "-v"}, 8443, false},
 		{[]string{"x", "-secure-port=8443"}, 8443, false},
+		{[]string{"x", "--secure-port=8443", "--secure-port", "9443"}, 9443, false},
 		{[]string{"--secure-port=8443"}, 0, false},
 		{[]string{"x", "--secure-port=0"}, 0, true},
 		{[]string{"x", "--secure-port"}, 0, true},

@@ -28,7 +28,7 @@ const seam = "/kagg-seam"
 // EncodeV2JSON does.
 func (r V2Result) EncodeJSON(known Fragments) ([]byte, Fragments, error) {
 	rest := *r.Document
-	if len(rest.Definitions) == 0 || rest.Paths == nil || len(rest.Paths.Paths) == 0 || !plain(maps.Keys(rest.Definitions)) || !plain(maps.Keys(rest.Paths.Paths)) {
+	if len(rest.Definitions) == 0 || rest.Paths == nil || len(rest.Paths.Paths) == 0 || !plain(maps.Keys(rest.Definitions)) || !plain(maps.Keys(rest.Paths.Paths)) || !encoded(maps.Keys(rest.Paths.Paths)) {
 		return r.encodeWhole()
 	}
 	rest.Definitions = spec.Definitions{seam: spec.Schema{}}
@@ -69,6 +69,16 @@ func (r V2Result) encodeWhole() ([]byte, Fragments, error) {
 func plain(names func(func(string) bool)) bool {
 	for name := range names {
 		if name == seam || strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
+			return false
+		}
+	}
+	return true
+}
+
+// encoded tells whether none of the paths is one that the library leaves out.
+func encoded(paths func(func(string) bool)) bool {
+	for path := range paths {
+		if !strings.HasPrefix(path, "/") {
 			return false
 		}
 	}

@@ -82,6 +82,8 @@ func TestEncodeJSONOfOddDocuments(t *testing.T) {
 			d.Definitions["\"quoted\" <&> é \u2028"] = spec.Schema{}
 			d.Paths.Paths["/\\\u0001"] = spec.PathItem{}
 		},
+		"a path that is none":  func(d *spec.Swagger) { d.Paths.Paths["b"] = spec.PathItem{} },
+		"names of generics":    func(d *spec.Swagger) { d.Definitions["a<b>&[c]"] = spec.Schema{} },
 		"a name like the seam": func(d *spec.Swagger) { d.Definitions[seam] = spec.Schema{} },
 		"a text like the seam": func(d *spec.Swagger) {
 			d.Info.Description = `"definitions":{"` + seam + `":{}`

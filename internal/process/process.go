@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -45,20 +46,33 @@ func Start(o Options) (*Process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
 	p.cmd.WaitDelay = outputGrace
 	ownGroup(p.cmd)
-	if err := p.cmd.Start(); err != nil {
+	started := make(chan error)
+	go p.run(started)
+	if err := <-started; err != nil {
 		return nil, cannotStart(o.Command[0], err)
 	}
-	go func() {
-		defer close(p.done)
-		err := p.cmd.Wait()
-		// What it leaves behind would be nobody's. At once: later its number may be another's.
-		kill(p.cmd)
-		// A grandchild that held the output open is no failure of the child.
-		if !errors.Is(err, exec.ErrWaitDelay) {
-			p.err = err
-		}
-	}()
 	return p, nil
+}
+
+// run starts the child, and sees it end.
+func (p *Process) run(started chan<- error) {
+	// Where the system ends the child with this process, it does so with the thread that started it: that one has to
+	// live as long.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	defer close(p.done)
+	err = p.cmd.Wait()
+	// What it leaves behind would be nobody's. At once: later its number may be another's.
+	kill(p.cmd)
+	// A grandchild that held the output open is no failure of the child.
+	if !errors.Is(err, exec.ErrWaitDelay) {
+		p.err = err
+	}
 }
 
 func cannotStart(program string, err error) error {

@@ -42,6 +42,13 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		_ = child.Wait()
+	case "killed":
+		if _, err := process.Start(process.Options{
+			Command: []string{os.Args[0]}, Env: []string{roleVariable + "=grandchild"},
+		}); err != nil {
+			panic(err)
+		}
+		time.Sleep(time.Minute)
 	case "grandchild":
 		signal.Ignore(syscall.SIGTERM)
 		conn, err := net.Dial("tcp", os.Getenv("KAGG_PROCESS_TEST_WORD"))
@@ -129,6 +136,44 @@ func TestStopEndsGrandchildren(t *testing.T) {
 	}
 	if _, err := conn.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
 		t.Errorf("the grandchild lives on: %v", err)
+	}
+}
+
+// Who is ended by force cannot stop its child any more.
+func TestChildEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("no other system does it")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	parent := exec.CommandContext(t.Context(), os.Args[0])
+	parent.Env = append(os.Environ(), roleVariable+"=killed", "KAGG_PROCESS_TEST_WORD="+l.Addr().String())
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Long enough for a thread of the parent that is not needed any more to be gone.
+	time.Sleep(100 * time.Millisecond)
+	if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); !os.IsTimeout(err) {
+		t.Fatalf("the child has ended before: %v", err)
+	}
+	_ = parent.Process.Kill()
+	_ = parent.Wait()
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
+		t.Errorf("the child lives on: %v", err)
 	}
 }
 
