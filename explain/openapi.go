@@ -105,8 +105,8 @@ func (e *explainer) addDocuments(decisions []openapimerge.Decision, failed error
 		}
 	}
 	for _, d := range decisions {
-		if len(owners) > 0 && (d.Rule == openapimerge.RulePathFiltered || d.Rule == openapimerge.RuleV2Base) {
-			continue // about what else the document has
+		if len(owners) > 0 && (d.Rule == openapimerge.RulePathFiltered || d.Rule == openapimerge.RuleV2Base || d.Rule == openapimerge.RuleV2NoPaths) {
+			continue // about what else the document has, or does not
 		}
 		fatal := failed != nil && strings.Contains(d.Outcome, "the whole merge fails")
 		if fatal || d.Subject.Kind == openapimerge.KindBackend && slices.Contains(backends, d.Subject.Name) {

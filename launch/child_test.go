@@ -98,8 +98,10 @@ func handler(role string) http.Handler {
 			_, _ = w.Write([]byte(body))
 		}
 	}
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, req *http.Request) {
 		switch {
+		case role == "hanging":
+			<-req.Context().Done()
 		case role == "unready", role == "slow" && time.Since(begin) < 1500*time.Millisecond:
 			http.Error(w, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed", http.StatusInternalServerError)
 		case role == "legacy":
