@@ -152,6 +152,12 @@ func (e *explainer) addGroupOrder(first string, choices []discoverymerge.Choice)
 	}
 }
 
+// named tells whether a client may call a resource so.
+func named(r *apidiscoveryv2.APIResourceDiscovery, name string) bool {
+	return r.Resource == name || r.SingularResource == name || slices.Contains(r.ShortNames, name) ||
+		r.ResponseKind != nil && r.ResponseKind.Kind == name
+}
+
 // unlisted explains a resource that no client finds but that a backend listed before it failed; without one the target
 // is unknown.
 func (e *explainer) unlisted(name, group string) error {
@@ -167,7 +173,7 @@ func (e *explainer) unlisted(name, group string) error {
 			continue
 		}
 		for i := range in.Entry.Resources {
-			if r := &in.Entry.Resources[i]; r.Resource == name || r.SingularResource == name {
+			if named(&in.Entry.Resources[i], name) {
 				e.out.Outcome = fmt.Sprintf("no client finds %q: %s had it in %s, which is not in the documents as it was", e.target.Name, in.Backend, groupVersion(in.Group, in.Version))
 				e.addVersion(in.Group, in.Version)
 				return nil

@@ -2,6 +2,8 @@ package explain_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,5 +49,40 @@ func TestResourceOfAnotherVersion(t *testing.T) {
 		if got := e.Outcome + fmt.Sprint(err); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", word, got)
 		}
+	}
+}
+
+// Where a definition is in the merged document, nothing of its backend that is not is told.
+func TestDefinitionOfABackendWithAnotherGroup(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for name, content := range map[string]string{
+		"backends/ns_a_443/openapi-v2.json": `{"swagger": "2.0", "info": {"title": "t", "version": "1"},
+			"paths": {"/apis/a.example/v1/things": {"get": {"responses": {"200": {"description": "ok", "schema": {"$ref": "#/definitions/Foo"}}}}}},
+			"definitions": {"Foo": {"type": "object"}}}`,
+		"local/server.json": "{}",
+	} {
+		files[name] = content
+	}
+	for _, group := range []string{"a.example", "b.example"} {
+		files[group+".yaml"] = fmt.Sprintf(`apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.%s, annotations: {kagg.dev/endpoint: "https://127.0.0.1:1"}}
+spec: {group: %s, version: v1, groupPriorityMinimum: 1000, versionPriority: 10, insecureSkipTLSVerify: true, service: {namespace: ns, name: a}}
+`, group, group)
+	}
+	folder := t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, err := explain.Explain(t.Context(), loadCase(t, folder), explain.Target{Kind: explain.KindDefinition, Name: "Foo"})
+	if err != nil || len(e.Changes) > 0 || !strings.Contains(e.Outcome, "Foo comes from v1.a.example") {
+		t.Errorf("%v, %s", err, e.Text(false))
 	}
 }
