@@ -39,12 +39,13 @@ func (s *Server) awaitReady(ctx context.Context) (readiness, error) {
 	defer cancel()
 	told, lack := teller{tell: s.options.Progress, begin: time.Now()}, ""
 	for {
+		asked := time.Now()
 		answer, now := s.askReady(ctx, client)
 		if now == "" {
 			return answer, nil
 		}
-		// The end of the time says nothing of the child.
-		if ctx.Err() == nil || lack == "" {
+		// The end of the time says nothing of a child that had none to answer.
+		if ctx.Err() == nil || lack == "" || time.Since(asked) > patience {
 			lack = now
 		}
 		told.say(fmt.Sprintf("waiting for %s: %s", s.options.Command[0], lack))
@@ -91,6 +92,8 @@ func (s *Server) askReady(ctx context.Context, client *http.Client) (readiness, 
 	switch {
 	case err != nil && isRefused(err):
 		return readiness{}, "it does not listen on 127.0.0.1:" + strconv.Itoa(s.port) + " yet"
+	case err != nil && ctx.Err() != nil:
+		return readiness{}, fmt.Sprintf("it listens on 127.0.0.1:%d, and does not answer GET /readyz", s.port)
 	case err != nil:
 		return readiness{}, err.Error()
 	case a.code >= http.StatusInternalServerError:
