@@ -226,7 +226,7 @@ func (f *checkFlags) started(cmd *cobra.Command, s streams, command []string) (c
 // look replays a recording, and connects to its backends where that is asked for.
 func (f *checkFlags) look(ctx context.Context, facts *check.Facts, r *recording.Recording, stateDir string, admin *rest.Config) error {
 	var err error
-	if facts.Replay, err = aggregator.NewReplay(r); err != nil || !f.connect {
+	if facts.Replay, err = f.replay(r); err != nil || !f.connect {
 		return err
 	}
 	o, err := f.options(stateDir, admin)

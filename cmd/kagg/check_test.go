@@ -104,3 +104,23 @@ func TestCheckInterrupted(t *testing.T) {
 		t.Errorf("exit code %d, %q", code, errs.String())
 	}
 }
+
+// A recorded document that cannot be read is an error in what was given.
+func TestUnreadableDocument(t *testing.T) {
+	t.Parallel()
+	folder := local(t, insecureAPIService)
+	backend := filepath.Join(folder, "backends", "wardle_api_443")
+	if err := os.MkdirAll(backend, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(backend, "apis.json"), []byte("[]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"check", "-f", folder}, {"explain", "-f", folder, "group/core"}} {
+		var out, errs buffer
+		code := run(t.Context(), args, streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+		if code != exitUsage || !strings.Contains(errs.String(), "backends/wardle_api_443: apis.json") {
+			t.Errorf("%s: exit code %d, %s", args, code, errs.String())
+		}
+	}
+}

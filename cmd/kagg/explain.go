@@ -104,7 +104,7 @@ func (f *explainFlags) run(cmd *cobra.Command, s streams, command []string, targ
 	if err != nil {
 		return err
 	}
-	replay, err := aggregator.NewReplay(recorded)
+	replay, err := f.source.replay(recorded)
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,15 @@ func (f *replayFlags) record(ctx context.Context, in io.Reader, o aggregator.Rec
 	return recording.Parse(files, aggregator.ManifestOptions(nil, false, nil))
 }
 
+// replay makes of a recording what it says. A document in files that cannot be read is an *aggregator.InputError.
+func (f *replayFlags) replay(r *recording.Recording) (*aggregator.Replay, error) {
+	out, err := aggregator.NewReplay(r)
+	if err != nil && f.offline() {
+		return nil, &aggregator.InputError{Err: err}
+	}
+	return out, err
+}
+
 // recordQuickly is record without what takes long or reads standard input: the local
 // APIs of a folder that was written by hand stay unknown.
 func (f *replayFlags) recordQuickly(ctx context.Context) (*recording.Recording, error) {
