@@ -55,14 +55,11 @@ func TestResourceOfAnotherVersion(t *testing.T) {
 // Where a definition is in the merged document, nothing of its backend that is not is told.
 func TestDefinitionOfABackendWithAnotherGroup(t *testing.T) {
 	t.Parallel()
-	files := map[string]string{}
-	for name, content := range map[string]string{
+	files := map[string]string{
 		"backends/ns_a_443/openapi-v2.json": `{"swagger": "2.0", "info": {"title": "t", "version": "1"},
 			"paths": {"/apis/a.example/v1/things": {"get": {"responses": {"200": {"description": "ok", "schema": {"$ref": "#/definitions/Foo"}}}}}},
 			"definitions": {"Foo": {"type": "object"}}}`,
 		"local/server.json": "{}",
-	} {
-		files[name] = content
 	}
 	for _, group := range []string{"a.example", "b.example"} {
 		files[group+".yaml"] = fmt.Sprintf(`apiVersion: apiregistration.k8s.io/v1
