@@ -167,6 +167,53 @@ func TestBareIsToldByTheEnvironment(t *testing.T) {
 	}
 }
 
+// Manifests for a server that is started by hand name its address.
+func TestObjectsWithAnAddress(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	file := filepath.Join(t.TempDir(), "objects.yaml")
+	content := `apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.things.example.com}
+spec: {group: things.example.com, version: v1, groupPriorityMinimum: 2000, versionPriority: 10, insecureSkipTLSVerify: true, service: {name: api, namespace: things}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: things}
+spec: {ports: [{port: 443}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: api, namespace: things, labels: {kubernetes.io/service-name: api}}
+addressType: IPv4
+endpoints: [{addresses: [127.0.0.1]}]
+ports: [{port: ` + port + `}]
+`
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := aggregator.Config{Filenames: []string{file}}
+	s, _, err := start(t, launch.Options{Command: command(t, "legacy", "--secure-port="+port), Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"v1.things.example.com"}, s.APIServices()); d != "" {
+		t.Error(d)
+	}
+	_, n, err := start(t, launch.Options{Command: command(t, "legacy"), Config: config})
+	if err == nil || !strings.Contains(err.Error(), "give the command their port with --secure-port") || !strings.Contains(n.String(), "by the Service things/api") {
+		t.Errorf("got %v, told: %s", err, n)
+	}
+}
+
 func TestTellsWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
 	_, n, err := start(t, launch.Options{Command: command(t, "slow")})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,11 +33,11 @@ type plan struct {
 type service struct{ namespace, name string }
 
 // newPlan reads the objects and finds the APIServices that the child is to serve: those whose Service is missing or
-// has no endpoint, as in manifests that were written for a cluster.
+// has no endpoint, as in manifests that were written for a cluster, and those whose address is the child's own.
 func newPlan(o *Options, port int) (plan, error) {
 	host := "127.0.0.1:" + strconv.Itoa(port)
 	p := plan{}
-	if err := p.readObjects(o); err != nil {
+	if err := p.readObjects(o, port); err != nil {
 		return p, err
 	}
 	if len(p.services) == 0 {
@@ -48,7 +49,7 @@ func newPlan(o *Options, port int) (plan, error) {
 	return p, nil
 }
 
-func (p *plan) readObjects(o *Options) error {
+func (p *plan) readObjects(o *Options, port int) error {
 	if len(o.Config.Filenames) == 0 {
 		return nil
 	}
@@ -74,21 +75,28 @@ func (p *plan) readObjects(o *Options) error {
 	}
 	views := replay.Snapshot.APIServices()
 	for i := range views {
-		p.claim(&views[i])
+		p.claim(&views[i], port)
 	}
 	return nil
 }
 
 // claim makes the child serve an APIService that nobody else does.
-func (p *plan) claim(v *aggregator.APIServiceView) {
+func (p *plan) claim(v *aggregator.APIServiceView, port int) {
 	failed, ok := errors.AsType[*proxy.ResolveError](v.ResolveErr)
-	if v.Local() || !ok || (failed.Cause != proxy.CauseServiceNotFound && failed.Cause != proxy.CauseNoEndpoints) {
+	unserved := ok && (failed.Cause == proxy.CauseServiceNotFound || failed.Cause == proxy.CauseNoEndpoints)
+	if v.Local() || (!unserved && !slices.ContainsFunc(v.Resolution.Hosts, func(host string) bool { return isHere(host, port) })) {
 		return
 	}
 	p.names = append(p.names, v.Object.Name)
 	if s := (service{v.Query.Namespace, v.Query.Name}); !slices.Contains(p.services, s) {
 		p.services = append(p.services, s)
 	}
+}
+
+// isHere tells whether an address is the port of this machine.
+func isHere(address string, port int) bool {
+	host, written, err := net.SplitHostPort(address)
+	return err == nil && written == strconv.Itoa(port) && slices.Contains([]string{"127.0.0.1", "::1", "localhost"}, host)
 }
 
 var notInLabel = regexp.MustCompile(`[^a-z0-9]+`)

@@ -55,10 +55,15 @@ func (s *Server) register(ctx context.Context, behind service, r readiness) ([]s
 		return nil, err
 	}
 	var names []string
+	elsewhere := false
 	for _, a := range apiServices(groupVersions, behind, ca) {
 		_, err := client.ApiregistrationV1().APIServices().Create(ctx, a, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			s.options.Progress(fmt.Sprintf("%s of %s is left out: kagg serves it itself", a.Name, s.options.Command[0]))
+			why := "kagg serves it itself"
+			if by := servedBy(ctx, client, a.Name); by != nil {
+				why, elsewhere = fmt.Sprintf("the objects have it served by the Service %s/%s", by.Namespace, by.Name), true
+			}
+			s.options.Progress(fmt.Sprintf("%s of %s is left out: %s", a.Name, s.options.Command[0], why))
 			continue
 		}
 		if err != nil {
@@ -66,11 +71,24 @@ func (s *Server) register(ctx context.Context, behind service, r readiness) ([]s
 		}
 		names = append(names, a.Name)
 	}
-	if len(names) == 0 {
+	switch {
+	case len(names) > 0:
+	case elsewhere:
+		return nil, s.failed("serves nothing that the objects do not have served at other addresses: take the addresses of its Services out of them, or give the command their port with --%s", flagSecurePort)
+	default:
 		return nil, s.failed("serves nothing that kagg does not serve itself: give the APIServices with -f")
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// servedBy returns the Service of an APIService; nil when it is Local.
+func servedBy(ctx context.Context, client apiregistration.Interface, name string) *apiregistrationv1.ServiceReference {
+	have, err := client.ApiregistrationV1().APIServices().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil
+	}
+	return have.Spec.Service
 }
 
 // groupVersions asks the child what it serves: /apis, in both forms at once, and where that gives nothing, as with many
