@@ -26,7 +26,7 @@ type Options struct {
 	// Bare gives the child the environment alone, and no flags beside its own.
 	Bare bool
 	// Config is that of the kagg in front. An empty StateDir is a temporary folder, SecurePort 0 any free port.
-	// Objects may be missing; an APIService in them whose Service has no address is served by the child.
+	// Objects may be missing; an APIService in them whose Service has no address, or the child's own, is served by the child.
 	Config aggregator.Config
 	// Timeout bounds the time from Start until Await returns; default DefaultTimeout.
 	Timeout time.Duration

@@ -34,7 +34,7 @@ const commandHelp = `  -- COMMAND     a custom apiserver that is started for the
                  environment KUBECONFIG, KAGG_SERVER, KAGG_PORT, KAGG_TLS_CERT_FILE,
                  KAGG_TLS_PRIVATE_KEY_FILE, KAGG_CLIENT_CA_FILE and
                  KAGG_REQUESTHEADER_CLIENT_CA_FILE. With -f it serves those APIServices
-                 whose Service has no address; without, all that it lists.
+                 whose Service has no address, or its own; without, all that it lists.
 `
 
 // sourceFlags say where a recording comes from: a running kagg, a recorded folder, the
