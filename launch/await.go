@@ -25,6 +25,7 @@ func (s *Server) Await(ctx context.Context) (*aggregator.Snapshot, error) {
 		snapshot, err := s.running.WaitFor(slice, func(now *aggregator.Snapshot) bool { return len(s.lacking(now)) == 0 })
 		cancelSlice()
 		if err == nil {
+			s.available = true
 			return snapshot, nil
 		}
 		lacking := s.lacking(s.running.Snapshot())

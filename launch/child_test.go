@@ -83,6 +83,9 @@ func play(role string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, func() {
+		if role == "stubborn" || role == "lingering" {
+			return
+		}
 		fmt.Println("stopped gently")
 		_ = server.Close()
 	})
@@ -102,7 +105,7 @@ func handler(role string) http.Handler {
 		switch {
 		case role == "hanging":
 			<-req.Context().Done()
-		case role == "unready", role == "slow" && time.Since(begin) < 1500*time.Millisecond:
+		case role == "unready", role == "stubborn", role == "slow" && time.Since(begin) < 1500*time.Millisecond:
 			http.Error(w, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed", http.StatusInternalServerError)
 		case role == "legacy":
 			http.NotFound(w, nil)

@@ -16,8 +16,12 @@ import (
 // DefaultTimeout is how long a child may take until all that it serves is available.
 const DefaultTimeout = time.Minute
 
-// stopGrace is how long the child may take to end.
-const stopGrace = 5 * time.Second
+const (
+	// stopGrace is how long a child that was available may take to end: it may have requests to finish.
+	stopGrace = 5 * time.Second
+	// hurriedGrace is how long one may take that never was, or whose user does not want to wait any more.
+	hurriedGrace = time.Second
+)
 
 // Options say what to start.
 type Options struct {
@@ -25,7 +29,8 @@ type Options struct {
 	Command []string
 	// Bare gives the child the environment alone, and no flags beside its own.
 	Bare bool
-	// Config is that of the kagg in front. An empty StateDir is a temporary folder, SecurePort 0 any free port.
+	// Config is that of the kagg in front. An empty StateDir is a temporary folder, and one that another kagg serves
+	// from is copied to one as far as its certificates go, which Progress is told; SecurePort 0 is any free port.
 	// Objects may be missing; an APIService in them whose Service has no address, or the child's own, is served by the child.
 	Config aggregator.Config
 	// Timeout bounds the time from Start until Await returns; default DefaultTimeout.
@@ -50,6 +55,8 @@ type Server struct {
 	running  *aggregator.Aggregator
 	stop     context.CancelFunc
 	child    *process.Process
+	// available is whether Await has seen that all is there.
+	available bool
 	// names are the APIServices that the child serves, sorted.
 	names []string
 }
@@ -84,16 +91,10 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	config := s.options.Config
 	config.Stdin, config.Endpoints = plan.stdin, slices.Concat(config.Endpoints, plan.overrides)
-	if config.StateDir == "" {
-		if s.folder, err = os.MkdirTemp("", "kagg-"); err != nil {
-			return err
-		}
-		config.StateDir = s.folder
-	}
 	// The child is stopped before the kagg that it talks to.
 	lifetime, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	if s.running, err = aggregator.Start(lifetime, config); err != nil {
+	if s.running, s.folder, err = front(lifetime, config, s.options.Progress); err != nil {
 		return err
 	}
 	answer, err := s.run(ctx, plan)
@@ -113,10 +114,18 @@ func (s *Server) Aggregator() *aggregator.Aggregator { return s.running }
 // APIServices are the names of those that the child serves, sorted.
 func (s *Server) APIServices() []string { return slices.Clone(s.names) }
 
-// Stop ends the child, then kagg, and removes the temporary folder. The error is one of removing it.
+// Stop ends the child, then kagg, and removes the temporary folder. The child is asked to end at first, and by force
+// after 5 seconds, or 1 if Await has not found it available. The error is one of removing the folder.
 func (s *Server) Stop() error {
+	if s.available {
+		return s.end(stopGrace)
+	}
+	return s.end(hurriedGrace)
+}
+
+func (s *Server) end(grace time.Duration) error {
 	if s.child != nil {
-		s.child.Stop(stopGrace)
+		s.child.Stop(grace)
 	}
 	s.stop()
 	if s.running != nil {
@@ -145,7 +154,7 @@ func (s *Server) alive(ctx context.Context) (context.Context, context.CancelFunc
 // failed is the error of a child that could not be used: what happened, and the end of what it printed.
 func (s *Server) failed(format string, args ...any) error {
 	err := fmt.Errorf("%s %w", s.options.Command[0], fmt.Errorf(format, args...))
-	switch printed := s.child.Tail(); {
+	switch printed := excerpt(s.child.Tail(), s.options.Command); {
 	case s.options.Output != nil:
 		return err
 	case printed == "":

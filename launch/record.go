@@ -42,6 +42,9 @@ func With(ctx context.Context, o Options, use func(*Server) error) error {
 	if err == nil {
 		err = use(s)
 	}
+	if ctx.Err() != nil {
+		return errors.Join(err, s.end(hurriedGrace))
+	}
 	return errors.Join(err, s.Stop())
 }
 
@@ -50,15 +53,15 @@ func observe(ctx context.Context, o Options, r aggregator.RecordOptions) (record
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	if o.Config.StateDir == "" {
-		if o.Config.StateDir, err = os.MkdirTemp("", "kagg-"); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(o.Config.StateDir)) }()
+	if o.Progress == nil {
+		o.Progress = func(string) {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	running, err := aggregator.Start(ctx, o.Config)
+	running, folder, err := front(ctx, o.Config, o.Progress)
+	if folder != "" {
+		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,10 +69,8 @@ func observe(ctx context.Context, o Options, r aggregator.RecordOptions) (record
 	defer cancel()
 	until, cancelWait := context.WithTimeout(ctx, o.Timeout)
 	defer cancelWait()
-	if o.Progress != nil {
-		slow := time.AfterFunc(patience, func() { o.Progress("waiting for the documents of the backends") })
-		defer slow.Stop()
-	}
+	slow := time.AfterFunc(patience, func() { o.Progress("waiting for the documents of the backends") })
+	defer slow.Stop()
 	if _, err := running.WaitFor(until, (*aggregator.Snapshot).Settled); err != nil {
 		if ctx.Err() == nil {
 			err = fmt.Errorf("not every backend has answered for its documents within %s: %w", o.Timeout, err)

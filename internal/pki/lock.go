@@ -14,18 +14,26 @@ func (s *State) lockFile() string {
 // errHeld is what lockExclusive returns for a lock that it was not to wait for.
 var errHeld = errors.New("another process holds it")
 
+// HeldError says that another process serves from a state folder.
+type HeldError struct{ Dir string }
+
+// Error names the folder and the mend.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("another kagg serves from the state folder %q: stop it, or name another folder with --state-dir", e.Dir)
+}
+
 // lock waits until no other goroutine or process works on the folder, and returns what ends the work.
 func (s *State) lock() (unlock func() error, err error) {
 	return s.take(s.lockFile(), true)
 }
 
 // Hold takes the folder for a process that serves from it, until release is called or the process ends.
-// It does not wait: a folder that another process serves from is an error, since the two would write each
+// It does not wait: a folder that another process serves from is a *HeldError, since the two would write each
 // other's kubeconfigs over. Ensure and IssueServing work on a held folder too.
 func (s *State) Hold() (release func() error, err error) {
 	release, err = s.take(filepath.Join(s.Dir, "pki", ".serving"), false)
 	if errors.Is(err, errHeld) {
-		return nil, fmt.Errorf("another kagg serves from the state folder %q: stop it, or name another folder with --state-dir", s.Dir)
+		return nil, &HeldError{s.Dir}
 	}
 	return release, err
 }

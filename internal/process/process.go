@@ -103,7 +103,7 @@ func (p *Process) Ended() string {
 	return p.err.Error()
 }
 
-// Tail is the newest of what the child printed, at most 100 lines, without the last line's end.
+// Tail is the newest of what the child printed, at most 1000 lines, without the last line's end.
 func (p *Process) Tail() string { return p.tail.String() }
 
 // Stop asks the child and what it has started to end, ends by force what has not done so after the grace, and returns

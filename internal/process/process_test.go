@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "prints":
-		for i := range 250 {
+		for i := range 1150 {
 			fmt.Println("line", i)
 		}
 		fmt.Fprintln(os.Stderr, "last", os.Getenv("KAGG_PROCESS_TEST_WORD"))
@@ -79,11 +79,11 @@ func TestOutputAndEnd(t *testing.T) {
 		t.Errorf("ended with %q", got)
 	}
 	lines := strings.Split(p.Tail(), "\n")
-	if len(lines) != 100 || lines[99] != "last word" || lines[0] != "line 151" {
+	if len(lines) != 1000 || lines[999] != "last word" || lines[0] != "line 151" {
 		t.Errorf("the tail has %d lines, from %q to %q", len(lines), lines[0], lines[len(lines)-1])
 	}
-	if n := strings.Count(all.String(), "\n"); n != 251 {
-		t.Errorf("%d lines were passed on, want 251", n)
+	if n := strings.Count(all.String(), "\n"); n != 1151 {
+		t.Errorf("%d lines were passed on, want 1151", n)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	tailLines = 100
+	tailLines = 1000
 	tailBytes = 64 << 10
 )
 
