@@ -64,7 +64,24 @@ func (f *serveFlags) addTrustFlags(flags *pflag.FlagSet) {
 func (f *serveFlags) addInputFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&f.config.Filenames, "filename", "f", nil, "file, folder, or - for standard input, with the objects to serve; repeatable; files and folders are watched")
 	flags.BoolVarP(&f.config.Recursive, "recursive", "R", false, "read folders of --filename with their subfolders")
-	flags.StringArrayVar(&f.endpoints, "endpoint", nil, "address of a service, as NAMESPACE/NAME[:PORT]=HOST:PORT; repeatable")
+	addEndpointFlag(flags, &f.endpoints)
+}
+
+func addEndpointFlag(flags *pflag.FlagSet, into *[]string) {
+	flags.StringArrayVar(into, "endpoint", nil, "address of a service, as NAMESPACE/NAME[:PORT]=HOST:PORT; repeatable")
+}
+
+// parseEndpoints reads the values of --endpoint.
+func parseEndpoints(values []string) ([]proxy.Override, error) {
+	var overrides []proxy.Override
+	for _, v := range values {
+		override, err := proxy.ParseOverride(v)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--endpoint: %w", err)}
+		}
+		overrides = append(overrides, override)
+	}
+	return overrides, nil
 }
 
 // complete checks the flags and returns the configuration that they make.
@@ -74,12 +91,8 @@ func (f *serveFlags) complete(flags *pflag.FlagSet) (aggregator.Config, error) {
 	if c.Profile, err = aggregator.ParseProfile(f.profile); err != nil {
 		return c, usageError{err}
 	}
-	for _, e := range f.endpoints {
-		override, err := proxy.ParseOverride(e)
-		if err != nil {
-			return c, usageError{fmt.Errorf("--endpoint: %w", err)}
-		}
-		c.Endpoints = append(c.Endpoints, override)
+	if c.Endpoints, err = parseEndpoints(f.endpoints); err != nil {
+		return c, err
 	}
 	for _, pair := range [][2]string{{"tls-cert-file", "tls-private-key-file"}, {"proxy-client-cert-file", "proxy-client-key-file"}} {
 		if flags.Changed(pair[0]) != flags.Changed(pair[1]) {

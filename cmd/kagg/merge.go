@@ -38,12 +38,12 @@ in a test.
   kagg merge openapi-v2 --record ./seen >/dev/null
   kagg merge openapi-v2 -f ./seen`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
 			names := make([]string, 0, len(documents))
 			for _, d := range documents {
 				names = append(names, d.Name())
+			}
+			if len(args) == 0 {
+				return fmt.Errorf("name the document to merge: %s", strings.Join(names, ", "))
 			}
 			if near := manifest.Nearest(args[0], names); len(near) > 0 {
 				return fmt.Errorf("kagg has no document %q to merge: did you mean %s?", args[0], strings.Join(near, " or "))

@@ -275,6 +275,8 @@ func TestMergeUsage(t *testing.T) {
 		args []string
 		says string
 	}{
+		"no document":      {[]string{"merge"}, "name the document to merge: discovery, openapi-v2, openapi-v3: see kagg merge --help"},
+		"endpoint":         {[]string{"merge", "openapi-v2", "-f", "y", "--endpoint=x"}, "--endpoint"},
 		"document":         {[]string{"merge", "discovry"}, "did you mean discovery?"},
 		"argument":         {[]string{"merge", "discovery", "x"}, "takes no argument"},
 		"keys":             {[]string{"merge", "openapi-v3", "a", "b"}, "takes one KEY"},

@@ -17,6 +17,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kagg-project/kagg/aggregator"
+	"github.com/kagg-project/kagg/proxy"
 	"github.com/kagg-project/kagg/recording"
 )
 
@@ -28,6 +29,9 @@ type replayFlags struct {
 	kubeconfig string
 	context    string
 	stateDir   string
+	// endpoints are the values of --endpoint, and overrides what check has made of them.
+	endpoints []string
+	overrides []proxy.Override
 }
 
 func (f *replayFlags) addFlags(cmd *cobra.Command) {
@@ -44,6 +48,7 @@ func (f *replayFlags) addFlags(cmd *cobra.Command) {
 func (f *replayFlags) addFileFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&f.filenames, "filename", "f", nil, "folder that kagg recorded, or files and folders with objects, or - for standard input; repeatable; in place of a running kagg")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read folders of --filename with their subfolders")
+	addEndpointFlag(flags, &f.endpoints)
 }
 
 // offline tells whether files are looked at.
@@ -51,11 +56,8 @@ func (f *replayFlags) offline() bool { return len(f.filenames) > 0 }
 
 // check finds flags that do not go together.
 func (f *replayFlags) check(flags *pflag.FlagSet) error {
-	if !f.offline() {
-		if f.recursive {
-			return usageError{errors.New("--recursive goes with --filename")}
-		}
-		return nil
+	if err := f.checkFileFlags(); err != nil || !f.offline() {
+		return err
 	}
 	for _, name := range []string{"server", "kubeconfig", "context"} {
 		if flags.Changed(name) {
@@ -65,13 +67,42 @@ func (f *replayFlags) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
+// checkFileFlags finds flags about files that are given without any, and reads the endpoints.
+func (f *replayFlags) checkFileFlags() error {
+	if !f.offline() && f.recursive {
+		return usageError{errors.New("--recursive goes with --filename")}
+	}
+	if !f.offline() && len(f.endpoints) > 0 {
+		return usageError{errors.New("--endpoint gives addresses to services in files: name those with --filename; a running kagg takes it when it starts")}
+	}
+	var err error
+	f.overrides, err = parseEndpoints(f.endpoints)
+	return err
+}
+
+// load reads the files. Errors in them are an *aggregator.InputError.
+func (f *replayFlags) load(in io.Reader) (*recording.Recording, error) {
+	r, err := recording.Load(aggregator.ManifestOptions(f.filenames, f.recursive, in))
+	if err != nil {
+		return nil, &aggregator.InputError{Err: err}
+	}
+	if len(f.endpoints) == 0 {
+		return r, nil
+	}
+	if r.Recorded() || r.Server != nil {
+		return nil, usageError{errors.New("--endpoint goes with objects, and --filename names a recording, which has the addresses that were used: leave --endpoint out")}
+	}
+	r.Server = &recording.Server{Endpoints: f.endpoints}
+	return r, nil
+}
+
 // record returns the recording of a running kagg, or the one that the files hold.
 // Errors in the files are an *aggregator.InputError.
 func (f *replayFlags) record(ctx context.Context, in io.Reader, o aggregator.RecordOptions) (*recording.Recording, error) {
 	if f.offline() {
-		r, err := recording.Load(aggregator.ManifestOptions(f.filenames, f.recursive, in))
+		r, err := f.load(in)
 		if err != nil {
-			return nil, &aggregator.InputError{Err: err}
+			return nil, err
 		}
 		return r, f.addLocal(ctx, r)
 	}
@@ -95,7 +126,7 @@ func (f *replayFlags) replay(r *recording.Recording) (*aggregator.Replay, error)
 // APIs of a folder that was written by hand stay unknown.
 func (f *replayFlags) recordQuickly(ctx context.Context) (*recording.Recording, error) {
 	if f.offline() {
-		return recording.Load(aggregator.ManifestOptions(f.filenames, f.recursive, strings.NewReader("")))
+		return f.load(strings.NewReader(""))
 	}
 	return f.record(ctx, strings.NewReader(""), aggregator.RecordOptions{})
 }

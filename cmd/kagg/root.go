@@ -25,6 +25,10 @@ const (
 const exitCodes = `
 Exit codes: 0 done; 1 failed; 2 wrong usage, or errors in the given objects.`
 
+const exitCodesAll = `
+Exit codes: 0 done; 1 failed; 2 wrong usage, or errors in the given objects;
+3 findings of kagg check.`
+
 const exitCodesFindings = `
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 findings.`
 
@@ -82,7 +86,7 @@ func newRootCommand(s streams) *cobra.Command {
 apiservers behind them, probes them, proxies to them as a kube-apiserver does, and
 merges their discovery and OpenAPI. Behind it stand the local APIs that a custom
 apiserver needs to boot, authenticate and authorize. No cluster, no etcd.
-` + exitCodes,
+` + exitCodesAll,
 		Example: `  # See everything with two example apiservers
   kagg demo
 

@@ -44,6 +44,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		"help":                {[]string{"--help"}, exitDone, "Usage:"},
 		"no command":          {nil, exitDone, "Usage:"},
+		"help of all codes":   {[]string{"--help"}, exitDone, "3 findings"},
 		"version":             {[]string{"version"}, exitDone, "Kubernetes v1."},
 		"completion":          {[]string{"completion", "bash"}, exitDone, "kagg"},
 		"unknown command":     {[]string{"sevre", "-f", "x"}, exitUsage, "serve"},

@@ -21,7 +21,7 @@ import (
 const sourceHelp = `What is looked at is, in this order:
 ` + commandHelp + `  -f             a folder that was recorded with --record; or objects, whose backends
                  are asked by a kagg that runs for a moment, with the certificates in
-                 --state-dir if that exists
+                 --state-dir if that exists, or a copy where a kagg runs with it
   otherwise      the kagg that runs with --state-dir, or at --server or --kubeconfig
 `
 
@@ -84,10 +84,7 @@ func (f *sourceFlags) check(cmd *cobra.Command, args []string) error {
 			return usageError{fmt.Errorf("a command after -- is looked at behind a kagg of its own, --%s at a running one: give one of them", name)}
 		}
 	}
-	if f.recursive && !f.offline() {
-		return usageError{errors.New("--recursive goes with --filename")}
-	}
-	return nil
+	return f.checkFileFlags()
 }
 
 // record returns the recording. Errors in objects are an *aggregator.InputError.
@@ -145,9 +142,9 @@ func (f *sourceFlags) from(ctx context.Context, s streams, command []string, own
 		return nil, err
 	}
 	if len(command) == 0 {
-		r, err := recording.Load(aggregator.ManifestOptions(f.filenames, f.recursive, bytes.NewReader(stdin)))
+		r, err := f.load(bytes.NewReader(stdin))
 		if err != nil {
-			return nil, &aggregator.InputError{Err: err}
+			return nil, err
 		}
 		if r.Recorded() {
 			return r, f.addLocal(ctx, r)
@@ -183,7 +180,7 @@ func (f *sourceFlags) readStdin(in io.Reader) ([]byte, error) {
 func (f *sourceFlags) launchOptions(s streams, command []string) (launch.Options, error) {
 	o := launch.Options{
 		Command: command, Bare: f.bare, Timeout: f.timeout, Unavailable: f.unavailable,
-		Config:   aggregator.Config{Filenames: f.filenames, Recursive: f.recursive},
+		Config:   aggregator.Config{Filenames: f.filenames, Recursive: f.recursive, Endpoints: f.overrides},
 		Progress: func(text string) { _, _ = fmt.Fprintln(s.Err, text) },
 	}
 	if f.showOutput {
