@@ -63,8 +63,8 @@ type Check struct {
 	// Upstream is where Kubernetes behaves so: package, file and function; "" where it is no matter of its code.
 	Upstream string
 
-	// find returns what is wrong, in any order, with Message and Where set, and Mend where it can say more than the
-	// check's own. Facts.Replay may be nil.
+	// find returns what is wrong, in any order, with Message and Where set, and Mend and Severity where they are others
+	// than the check's own. Facts.Replay may be nil.
 	find func(Facts) []Finding
 }
 
@@ -85,10 +85,11 @@ type Where struct {
 
 // Finding is one thing that is wrong at one place.
 type Finding struct {
-	// Code, Name, Area, Severity and Why are the check's.
-	Code     string   `json:"code"`
-	Name     string   `json:"name"`
-	Area     Area     `json:"area"`
+	// Code, Name, Area and Why are the check's.
+	Code string `json:"code"`
+	Name string `json:"name"`
+	Area Area   `json:"area"`
+	// Severity is the check's, or less where less is known.
 	Severity Severity `json:"severity"`
 	// Message says what was found, with the values, in lower case and without a full stop.
 	Message string `json:"message"`
@@ -126,7 +127,8 @@ func Run(f Facts, checks []Check) []Finding {
 	var all []Finding
 	for _, c := range checks {
 		for _, found := range c.find(f) {
-			found.Code, found.Name, found.Area, found.Severity, found.Why = c.Code, c.Name, c.Area, c.Severity, c.Why
+			found.Code, found.Name, found.Area, found.Why = c.Code, c.Name, c.Area, c.Why
+			found.Severity = cmp.Or(found.Severity, c.Severity)
 			found.Mend = cmp.Or(found.Mend, c.Mend)
 			all = append(all, found)
 		}

@@ -46,15 +46,24 @@ func (f Facts) atAPIService(v *aggregator.APIServiceView) Where {
 	return w
 }
 
+// view is the APIService of that name; nil where there is none.
+func (f Facts) view(name string) *aggregator.APIServiceView {
+	if f.Replay == nil {
+		return nil
+	}
+	views := f.Replay.Snapshot.APIServices()
+	for i := range views {
+		if views[i].Object.Name == name {
+			return &views[i]
+		}
+	}
+	return nil
+}
+
 // atName is the place of the APIService of that name; only the name where there is none.
 func (f Facts) atName(name string) Where {
-	if f.Replay != nil {
-		views := f.Replay.Snapshot.APIServices()
-		for i := range views {
-			if views[i].Object.Name == name {
-				return f.atAPIService(&views[i])
-			}
-		}
+	if v := f.view(name); v != nil {
+		return f.atAPIService(v)
 	}
 	return Where{APIService: name}
 }

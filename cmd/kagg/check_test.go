@@ -13,7 +13,7 @@ import (
 func local(t *testing.T, objects string) string {
 	t.Helper()
 	folder := t.TempDir()
-	for name, content := range map[string]string{"objects.yaml": objects, "local/server.json": "{}"} {
+	for name, content := range map[string]string{"objects.yaml": objects, "local/server.json": `{"kagg": "v1.0.0"}`} {
 		file := filepath.Join(folder, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
