@@ -70,7 +70,8 @@ type Check struct {
 
 // Where is the place of a finding. What is not known, or does not apply, is empty.
 type Where struct {
-	// File and Line are of the object that the finding is about; Line counts from 1, 0 is the file as a whole.
+	// File and Line are of the object that the finding is about, or of an APIService of Backend; Line counts from 1, 0 is
+	// the file as a whole.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
 	// APIService is its name.
@@ -120,8 +121,9 @@ func Checks() []Check {
 	return all
 }
 
-// Run returns the findings of the given checks, the worst first, then by code, place and message. The same facts give
-// the same findings. It may take as long as making the merged OpenAPI documents.
+// Run returns the findings of the given checks, the worst first, then by code, place and message. What only follows from
+// another finding is left out, as requests that fail because a certificate is not good. The same facts give the same
+// findings. It may take as long as making the merged OpenAPI documents.
 func Run(f Facts, checks []Check) []Finding {
 	f.documents = readDocuments(f.Replay)
 	var all []Finding
@@ -133,6 +135,8 @@ func Run(f Facts, checks []Check) []Finding {
 			all = append(all, found)
 		}
 	}
+	all = f.withoutConsequences(all)
+	f.placeBackends(all)
 	slices.SortFunc(all, compare)
 	return slices.Compact(all)
 }

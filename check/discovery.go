@@ -23,10 +23,22 @@ func findUnavailable(f Facts) []Finding {
 		if v.Condition.Status == apiregistrationv1.ConditionFalse && v.Condition.Reason == availability.ReasonFailedDiscoveryCheck {
 			w := f.atAPIService(v)
 			w.Path = availability.Path(v.Object.Spec.Group, v.Object.Spec.Version)
-			out = append(out, Finding{Message: v.Object.Name + " is unavailable: " + v.Condition.Message, Where: w, Mend: sentence(v.Mend)})
+			one := Finding{Message: v.Object.Name + " is unavailable: " + v.Condition.Message, Where: w, Mend: advice(v.Mend)}
+			f.pointElsewhere(&one, v.Object.Name)
+			out = append(out, one)
 		}
 	}
 	return out
+}
+
+// pointElsewhere says in a finding about an APIService which other backend lists its group-version.
+func (f Facts) pointElsewhere(one *Finding, apiService string) {
+	elsewhere := f.listedElsewhere(apiService)
+	if len(elsewhere) == 0 {
+		return
+	}
+	one.Message += "; " + strings.Join(elsewhere, " and ") + " lists it"
+	one.Mend = fmt.Sprintf("Correct spec.service of APIService %s to %s.", apiService, strings.Join(elsewhere, " or "))
 }
 
 // findStale finds group-versions that are stale though their APIService is available: else that is what to mend.
@@ -55,7 +67,9 @@ func findNotListed(f Facts) []Finding {
 		if f.remote(d.Winner) {
 			w := f.atName(d.Winner.APIService)
 			w.Path = "/apis"
-			out = append(out, Finding{Message: d.Outcome, Where: w})
+			one := Finding{Message: d.Outcome, Where: w}
+			f.pointElsewhere(&one, d.Winner.APIService)
+			out = append(out, one)
 		}
 	}
 	return out
@@ -63,13 +77,39 @@ func findNotListed(f Facts) []Finding {
 
 // findUnclaimed finds group-versions that backends list and no APIService sends to them.
 func findUnclaimed(f Facts) []Finding {
-	decisions := f.decided(discoverymerge.RuleUnclaimed)
+	decisions := f.unclaimed()
 	out := make([]Finding, 0, len(decisions))
 	for _, d := range decisions {
-		if d.Winner.Backend == d.Losers[0].Backend {
-			continue // the same Service, which another APIService trusts otherwise
+		one := Finding{Message: d.Outcome, Where: Where{Backend: d.Losers[0].Backend, Path: "/apis"}}
+		if d.Winner.APIService != "" {
+			one.Mend = fmt.Sprintf("Correct spec.service of APIService %s to %s, or stop serving it there.", d.Winner.APIService, d.Losers[0].Backend)
 		}
-		out = append(out, Finding{Message: d.Outcome, Where: Where{Backend: d.Losers[0].Backend, Path: "/apis"}})
+		out = append(out, one)
+	}
+	return out
+}
+
+// unclaimed are the decisions about group-versions that backends list now and no APIService sends to them. What a
+// backend listed before it became unavailable is no news of it.
+func (f Facts) unclaimed() []discoverymerge.Decision {
+	answers := map[string]bool{}
+	views := f.remotes()
+	for i := range views {
+		answers[views[i].Backend] = answers[views[i].Backend] || views[i].Condition.Status == apiregistrationv1.ConditionTrue
+	}
+	return slices.DeleteFunc(f.decided(discoverymerge.RuleUnclaimed), func(d discoverymerge.Decision) bool {
+		// The same Service is one that another APIService trusts otherwise.
+		return d.Winner.Backend == d.Losers[0].Backend || !answers[d.Losers[0].Backend]
+	})
+}
+
+// listedElsewhere are the backends that list an APIService's group-version, and that it does not go to.
+func (f Facts) listedElsewhere(apiService string) []string {
+	var out []string
+	for _, d := range f.unclaimed() {
+		if d.Winner.APIService == apiService && !slices.Contains(out, d.Losers[0].Backend) {
+			out = append(out, d.Losers[0].Backend)
+		}
 	}
 	return out
 }

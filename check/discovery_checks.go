@@ -9,7 +9,7 @@ func listingChecks() []Check {
 		{
 			Code: "KAGG040", Name: "backend-unavailable", Area: AreaDiscovery, Severity: SeverityError,
 			Title:    "a backend that does not answer as an APIService's must",
-			Why:      "Its requests are refused with 503. Helm, kubectl get all, garbage collection and the deletion of every namespace wait for it or fail, whatever API they are about.",
+			Why:      "Its requests are refused with 503. Helm, kubectl get all, garbage collection and the deletion of every namespace wait for it or fail, whatever API they are about. Where the connection, the certificate or the front proxy's identity is at fault, that is the finding instead.",
 			Mend:     "Make the backend answer /apis/GROUP/VERSION with a status of 200, to whoever the front proxy says is asking.",
 			Upstream: "k8s.io/kube-aggregator/pkg/controllers/status/remote/remote_available_controller.go, sync",
 			find:     findUnavailable,
@@ -46,7 +46,7 @@ ok`,
 			Code: "KAGG043", Name: "group-version-unclaimed", Area: AreaDiscovery, Severity: SeverityWarning,
 			Title:    "a group-version that a backend lists and no APIService sends to it",
 			Why:      "No client can reach it or see it. A kind that exists in it alone does not exist for anybody.",
-			Mend:     "Write an APIService for it, or stop to serve it.",
+			Mend:     "Write an APIService for it, or stop serving it.",
 			Upstream: "k8s.io/kube-aggregator/pkg/apiserver/handler_discovery.go, syncAPIService",
 			find:     findUnclaimed,
 			Failing: `# APIServices: v1.wardle.example.com; GET /apis of the backend

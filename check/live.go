@@ -19,8 +19,8 @@ type Backend struct {
 	FrontProxy *FrontProxy `json:"frontProxy,omitempty"`
 	// Hosts are its addresses, sorted.
 	Hosts []Host `json:"hosts"`
-	// Through tells whether requests went through a running kagg, and not to the backend itself: for want of the
-	// front-proxy certificate's key, or because none of Hosts could be connected to.
+	// Through tells whether requests went through a running kagg, and not to the backend itself: because
+	// the front-proxy certificate's key is not here, or none of Hosts could be connected to.
 	Through bool `json:"through,omitempty"`
 	// Identity are requests that show whom the backend takes for the client.
 	Identity []Identity `json:"identity,omitempty"`
@@ -109,6 +109,8 @@ type Certificate struct {
 	Usages []string `json:"usages,omitempty"`
 	// Untrusted is why no trusted CA vouches for it, its own dates and name aside; "" when one does.
 	Untrusted string `json:"untrusted,omitempty"`
+	// KaggCA tells of an untrusted one whether kagg's own CA vouches for it, which a caBundle without that CA rules out.
+	KaggCA bool `json:"kaggCA,omitempty"`
 }
 
 // Answer is what was said to one request.

@@ -11,7 +11,14 @@ const markdownHead = `# The checks
 
 ` + "What `kagg check` finds, each with a code that never changes its meaning. An **error** breaks somebody now, a **warning**\n" +
 	"breaks somebody in a cluster, with another client, or later, and an **info** is worth knowing and may be meant. `--only` and\n" +
-	"`--disable` take codes and names.\n"
+	"`--disable` take codes and names.\n" + `
+Where one thing is the cause of several findings, the cause alone is told: a backend whose certificate is not good has that
+finding, and none for each request that fails for it.
+
+A check that connects also asks the backend without a certificate, with one that nobody signed and with a token that is
+nobody's, to see that it refuses them. The backend's log then has lines like "Unable to authenticate the request": they are
+from the check, and mean that all is well.
+`
 
 // titles are the areas' for people.
 var titles = map[Area]string{

@@ -61,6 +61,16 @@ func sentence(text string) string {
 	return text + "."
 }
 
+// advice makes a mend of what usually mends a failed connection; "" where the check's own says more: a question is no
+// mend, and neither is to verify nothing.
+func advice(hint string) string {
+	hint, _, _ = strings.Cut(hint, ", or set spec.insecureSkipTLSVerify")
+	if strings.HasSuffix(hint, "?") || strings.Contains(hint, "longer than this request may") {
+		return ""
+	}
+	return sentence(hint)
+}
+
 // unresolved finds the APIServices whose service is served nowhere for one of the causes.
 func unresolved(causes ...proxy.Cause) func(Facts) []Finding {
 	return func(f Facts) []Finding {
@@ -109,8 +119,8 @@ func findServiceNotFound(f Facts) []Finding {
 		if unresolvedFor(v, proxy.CauseServiceNotFound) != nil {
 			out = append(out, Finding{
 				Severity: SeverityWarning,
-				Message: fmt.Sprintf("%s asks for %s, and the files have no Service %s in namespace %q", v.Object.Name, v.Query, v.Query.Name, v.Query.Namespace),
-				Where:   f.atAPIService(v),
+				Message:  fmt.Sprintf("%s asks for %s, and the files have no Service %s in namespace %q", v.Object.Name, v.Query, v.Query.Name, v.Query.Namespace),
+				Where:    f.atAPIService(v),
 				Mend: fmt.Sprintf("Add the file with the Service, or correct spec.service. Nothing is to be done where the Service comes from elsewhere, "+
 					"or where kagg is started with --endpoint %s=HOST:PORT.", v.Query),
 			})

@@ -1,9 +1,15 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/version"
+
+	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/discoverymerge"
 )
 
@@ -87,6 +93,52 @@ func findHighVersionPriority(f Facts) []Finding {
 				Where:   f.atAPIService(&views[i]),
 			})
 		}
+	}
+	return out
+}
+
+// stability ranks GA before beta before alpha, as their names say it; 0 is for names that say nothing.
+func stability(version string) int {
+	match := stable.FindStringSubmatch(version)
+	switch {
+	case match == nil:
+		return 0
+	case match[1] == "":
+		return 3
+	case match[1] == "beta":
+		return 2
+	}
+	return 1
+}
+
+var stable = regexp.MustCompile(`^v[1-9]\d*(?:(alpha|beta)[1-9]\d*)?$`)
+
+// findPreferredLessStable finds groups whose preferred version, by versionPriority, is less stable than another.
+func findPreferredLessStable(f Facts) []Finding {
+	groups := map[string][]*aggregator.APIServiceView{}
+	views := f.remotes()
+	for i := range views {
+		groups[views[i].Object.Spec.Group] = append(groups[views[i].Object.Spec.Group], &views[i])
+	}
+	var out []Finding
+	for _, group := range groups {
+		slices.SortStableFunc(group, func(a, b *aggregator.APIServiceView) int {
+			return cmp.Or(cmp.Compare(b.Object.Spec.VersionPriority, a.Object.Spec.VersionPriority),
+				version.CompareKubeAwareVersionStrings(b.Object.Spec.Version, a.Object.Spec.Version))
+		})
+		first := group[0]
+		rank := stability(first.Object.Spec.Version)
+		at := slices.IndexFunc(group, func(v *aggregator.APIServiceView) bool { return stability(v.Object.Spec.Version) > rank })
+		if rank == 0 || at < 0 {
+			continue
+		}
+		one, other := &first.Object.Spec, &group[at].Object.Spec
+		out = append(out, Finding{
+			Message: fmt.Sprintf("%s prefers %s, of versionPriority %d, to %s, of %d", one.Group, one.Version, one.VersionPriority, other.Version, other.VersionPriority),
+			Where:   f.atAPIService(first),
+			Mend: fmt.Sprintf("Give %s a higher versionPriority than %s. Nothing is to be done where people are to get %s.",
+				other.Version, one.Version, one.Version),
+		})
 	}
 	return out
 }

@@ -132,5 +132,20 @@ spec: {group: wardle.example.com, version: v1, service: {namespace: wardle, name
 			Failing:  `spec: {group: wardle.example.com, version: v1}`,
 			Mended:   `spec: {group: wardle.example.com, version: v1, service: {namespace: wardle, name: api}}`,
 		},
+		{
+			Code: "KAGG019", Name: "preferred-less-stable", Area: AreaObjects, Severity: SeverityInfo,
+			Title: "a group that prefers an alpha or beta version to a more stable one",
+			Why: "A client that names no version gets the preferred one: kubectl get reads, and shows, objects in it. The names of versions would give the stable one; " +
+				"the versionPriority of the APIServices says otherwise, which is often an oversight when a version became GA.",
+			Mend:     "Give the stable version the highest versionPriority of the group.",
+			Upstream: "k8s.io/apiserver/pkg/endpoints/discovery/aggregated/handler.go, calculateAPIGroupsLocked",
+			find:     findPreferredLessStable,
+			Failing: `spec: {version: v1, versionPriority: 10}
+---
+spec: {version: v1beta1, versionPriority: 15}`,
+			Mended: `spec: {version: v1, versionPriority: 20}
+---
+spec: {version: v1beta1, versionPriority: 15}`,
+		},
 	}
 }

@@ -24,7 +24,11 @@ func (f Facts) source(kind, namespace, name string) manifest.Source {
 	if f.Replay == nil {
 		return manifest.Source{}
 	}
-	for _, o := range f.Replay.Recording.Objects {
+	return sourceIn(f.Replay.Recording.Objects, kind, namespace, name)
+}
+
+func sourceIn(objects []manifest.Object, kind, namespace, name string) manifest.Source {
+	for _, o := range objects {
 		of := o.Object.GetNamespace()
 		if of == "" && namespace != "" {
 			of = "default"
@@ -34,6 +38,32 @@ func (f Facts) source(kind, namespace, name string) manifest.Source {
 		}
 	}
 	return manifest.Source{}
+}
+
+// Place gives objects the places that those of the same kind, namespace and name have in files, and none to the others:
+// for objects that a running kagg gave.
+func Place(objects, files []manifest.Object) {
+	for i := range objects {
+		o := objects[i].Object
+		objects[i].Source = sourceIn(files, o.GetKind(), o.GetNamespace(), o.GetName())
+	}
+}
+
+// placeBackends gives findings about a backend the file and line of the first APIService that names it, by name: it is
+// where people look for what sends requests there.
+func (f Facts) placeBackends(found []Finding) {
+	first := map[string]manifest.Source{}
+	views := f.remotes()
+	for i := range views {
+		if _, known := first[views[i].Backend]; !known {
+			first[views[i].Backend] = f.source("APIService", "", views[i].Object.Name)
+		}
+	}
+	for i := range found {
+		if w := &found[i].Where; w.File == "" {
+			w.File, w.Line = first[w.Backend].File, first[w.Backend].Line
+		}
+	}
 }
 
 // atAPIService is the place of an APIService.

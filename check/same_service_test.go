@@ -57,7 +57,7 @@ func TestNotLookedAtForWantOfAConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for failure, want := range map[string]string{"": "for want of the front-proxy certificate's key", "refused": "no address can be connected to"} {
+	for failure, want := range map[string]string{"": "for the front-proxy certificate's key is not here", "refused": "no address can be connected to"} {
 		live := map[string]*check.Backend{"a/b:443": {Label: "a/b:443", Through: true, Hosts: []check.Host{{Address: "127.0.0.1:1", Failure: failure}}}}
 		found := check.Run(check.Facts{Live: live}, checks)
 		if len(found) != 1 || !strings.Contains(found[0].Message, want) {

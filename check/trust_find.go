@@ -76,13 +76,7 @@ func findUnreachable(b *Backend, h *Host) (message, mend string) {
 	if h.Failure == "" || b.Through && b.answered() {
 		return "", ""
 	}
-	if h.Hint != "" {
-		mend = strings.ToUpper(h.Hint[:1]) + h.Hint[1:]
-		if !strings.HasSuffix(mend, "?") {
-			mend += "."
-		}
-	}
-	return fmt.Sprintf("%s cannot be connected to: %s", h.Address, h.Failure), mend
+	return fmt.Sprintf("%s cannot be connected to: %s", h.Address, h.Failure), advice(h.Hint)
 }
 
 // answered tells whether any resource list was had.
@@ -127,11 +121,14 @@ func findUntrusted(_ time.Time, t Trust, c *Certificate) (message, mend string) 
 	if c.Untrusted == "" {
 		return "", ""
 	}
+	if c.KaggCA {
+		mend = "Remove spec.caBundle: kagg issued the certificate, and trusts its own CA where there is none. For another aggregator, put that CA there."
+	}
 	source := "spec.caBundle is empty, so that the system's roots count, and kagg's CA " + quoted(t.CAs, "which is not known")
 	if t.CABundle {
 		source = "spec.caBundle holds " + quoted(t.CAs, "no certificate")
 	}
-	return fmt.Sprintf("that was issued by %q, and %s: %s", c.Issuer, source, c.Untrusted), ""
+	return fmt.Sprintf("that was issued by %q, and %s: %s", c.Issuer, source, c.Untrusted), mend
 }
 
 func findUsage(_ time.Time, _ Trust, c *Certificate) (message, mend string) {
@@ -218,7 +215,7 @@ func findNotLookedAt(f Facts) []Finding {
 		message, mend := "", ""
 		switch {
 		case b.Stopped == StopCredentials:
-			message = "nothing could be asked in a user's name, for want of the front-proxy certificate's key and of a running kagg: only certificates were looked at"
+			message = "nothing could be asked in a user's name without the front-proxy certificate's key or a running kagg: only certificates were looked at"
 		case b.Stopped == StopTime:
 			message = "looking at all of it took too long, and was stopped: it answers slowly, or serves very much"
 			mend = "See what is slow: most requests are answered within milliseconds."
@@ -226,7 +223,7 @@ func findNotLookedAt(f Facts) []Finding {
 			message = "requests went through kagg, for no address can be connected to from here: " + notLookedAt
 			mend = "Run kagg check where its addresses can be reached."
 		case b.Stopped == "" && b.Through:
-			message = "requests went through kagg, for want of the front-proxy certificate's key: " + notLookedAt
+			message = "requests went through kagg, for the front-proxy certificate's key is not here: " + notLookedAt
 		default:
 			continue
 		}

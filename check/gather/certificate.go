@@ -95,18 +95,20 @@ func (t *Target) certificate(chain []*x509.Certificate, now time.Time) *check.Ce
 	for _, ip := range leaf.IPAddresses {
 		c.Names = append(c.Names, ip.String())
 	}
-	if err := t.vouched(chain, now); err != nil {
+	if err := vouched(chain, t.roots(), now); err != nil {
 		c.Untrusted = err.Error()
+		own := x509.NewCertPool()
+		c.KaggCA = len(t.CABundle) > 0 && own.AppendCertsFromPEM(t.ExtraRoots) && vouched(chain, own, now) == nil
 	}
 	return c
 }
 
-// vouched tells why no trusted CA vouches for the certificate. Its own dates are left aside: at a time when it is not
+// vouched tells why none of the roots vouches for the certificate. Its own dates are left aside: at a time when it is not
 // valid, the CA is looked at when it was.
-func (t *Target) vouched(chain []*x509.Certificate, now time.Time) error {
+func vouched(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) error {
 	leaf := chain[0]
 	options := x509.VerifyOptions{
-		Roots: t.roots(), Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, CurrentTime: now,
+		Roots: roots, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, CurrentTime: now,
 	}
 	for _, c := range chain[1:] {
 		options.Intermediates.AddCert(c)

@@ -45,6 +45,7 @@ func (g *gatherer) connect(ctx context.Context) []connected {
 
 // handshake connects without believing the server anything, and without saying who asks.
 func (g *gatherer) handshake(ctx context.Context, address string) connected {
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
 	defer cancel()
 	out := connected{Host: check.Host{Address: address}}
@@ -65,6 +66,11 @@ func (g *gatherer) handshake(ctx context.Context, address string) connected {
 	defer func() { _ = raw.Close() }() // nothing was written
 	conn := tls.Client(raw, config)
 	err = conn.HandshakeContext(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && whole.Err() == nil {
+		out.Failure = "it accepts the TCP connection, and does not finish the TLS handshake within " + g.Timeout.String()
+		out.Hint = "it hangs, or is stopped in a debugger: let it go on, or start it anew"
+		return out
+	}
 	chain := conn.ConnectionState().PeerCertificates
 	// A server that wants a certificate may end a handshake without one: what it showed until then counts.
 	if len(chain) == 0 || err != nil && !out.AsksClient {

@@ -44,7 +44,7 @@ var throughFindings = []string{
 	demoFindings[1],
 }
 
-const throughKagg = "requests went through kagg, for want of the front-proxy certificate's key: aggregated discovery, " +
+const throughKagg = "requests went through kagg, for the front-proxy certificate's key is not here: aggregated discovery, " +
 	"OpenAPI and whom the backend believes were not looked at"
 
 func TestDemo(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/kagg-project/kagg/check"
 	"github.com/kagg-project/kagg/internal/visible"
 )
@@ -18,19 +20,22 @@ type Format string
 const (
 	FormatText   Format = "text"
 	FormatJSON   Format = "json"
+	FormatYAML   Format = "yaml"
 	FormatSARIF  Format = "sarif"
 	FormatGitHub Format = "github"
 )
 
 // Formats returns all formats. The slice is the caller's.
-func Formats() []Format { return []Format{FormatText, FormatJSON, FormatSARIF, FormatGitHub} }
+func Formats() []Format {
+	return []Format{FormatText, FormatJSON, FormatYAML, FormatSARIF, FormatGitHub}
+}
 
 // Parse reads the name of a format.
 func Parse(name string) (Format, error) {
 	if f := Format(name); slices.Contains(Formats(), f) {
 		return f, nil
 	}
-	return "", fmt.Errorf("unknown format %q: use text, json, sarif or github", name)
+	return "", fmt.Errorf("unknown format %q: use text, json, yaml, sarif or github", name)
 }
 
 // Report is what is written.
@@ -40,6 +45,12 @@ type Report struct {
 	Checks []check.Check
 	// Version is kagg's, for SARIF.
 	Version string
+	// Folder is the absolute path of the folder that SARIF is to name files below; "" leaves names as they are. It is
+	// the checkout's, where that is what the command runs in.
+	Folder string
+	// Fallback is the file that SARIF places findings at which have none, for a result without a file is refused by code
+	// scanning; "" is the file kagg, which need not exist.
+	Fallback string
 	// Colour makes text coloured.
 	Colour bool
 }
@@ -48,7 +59,14 @@ type Report struct {
 func (r Report) Write(w io.Writer, f Format) error {
 	switch f {
 	case FormatJSON:
-		return r.writeJSON(w)
+		return encode(w, r.document())
+	case FormatYAML:
+		data, err := yaml.Marshal(r.document())
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(data)
+		return err
 	case FormatSARIF:
 		return r.writeSARIF(w)
 	case FormatGitHub:
@@ -58,22 +76,24 @@ func (r Report) Write(w io.Writer, f Format) error {
 	return r.writeText(w)
 }
 
-func (r Report) writeJSON(w io.Writer) error {
-	counts := map[check.Severity]int{}
+// document is what JSON and YAML have.
+type document struct {
+	Findings []check.Finding        `json:"findings"`
+	Counts   map[check.Severity]int `json:"counts"`
+}
+
+func (r Report) document() document {
+	d := document{Findings: r.Findings, Counts: map[check.Severity]int{}}
 	for _, s := range check.Severities() {
-		counts[s] = 0
+		d.Counts[s] = 0
 	}
 	for _, f := range r.Findings {
-		counts[f.Severity]++
+		d.Counts[f.Severity]++
 	}
-	findings := r.Findings
-	if findings == nil {
-		findings = []check.Finding{}
+	if d.Findings == nil {
+		d.Findings = []check.Finding{}
 	}
-	return encode(w, struct {
-		Findings []check.Finding        `json:"findings"`
-		Counts   map[check.Severity]int `json:"counts"`
-	}{findings, counts})
+	return d
 }
 
 func encode(w io.Writer, value any) error {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kagg-project/kagg/check"
 	"github.com/kagg-project/kagg/check/report"
@@ -118,9 +119,9 @@ func TestJSON(t *testing.T) {
 func TestSARIF(t *testing.T) {
 	t.Parallel()
 	type location struct {
-		PhysicalLocation *struct {
-			ArtifactLocation struct{ URI string }
-			Region           *struct{ StartLine int }
+		PhysicalLocation struct {
+			ArtifactLocation struct{ URI, URIBaseID string }
+			Region           struct{ StartLine int }
 		}
 		LogicalLocations []struct{ FullyQualifiedName string }
 	}
@@ -141,6 +142,8 @@ func TestSARIF(t *testing.T) {
 				RuleIndex int
 				Level     string
 				Locations []location
+
+				PartialFingerprints map[string]string
 			}
 		}
 	}
@@ -164,11 +167,67 @@ func TestSARIF(t *testing.T) {
 	if first.PhysicalLocation.ArtifactLocation.URI != "a%20dir/x,y.yaml" || first.PhysicalLocation.Region.StartLine != 3 {
 		t.Errorf("%+v", first.PhysicalLocation)
 	}
-	if second := run.Results[1].Locations[0]; second.PhysicalLocation != nil || second.LogicalLocations[0].FullyQualifiedName != "v2.a ns/a:443" {
+	if second := run.Results[1].Locations[0]; second.LogicalLocations[0].FullyQualifiedName != "v2.a ns/a:443" {
 		t.Errorf("%+v", second)
+	}
+	prints := map[string]bool{}
+	for i, result := range run.Results {
+		at := result.Locations[0].PhysicalLocation
+		if at.ArtifactLocation.URI == "" || at.ArtifactLocation.URIBaseID != "%SRCROOT%" || at.Region.StartLine < 1 {
+			t.Errorf("result %d is nowhere: %+v", i, at)
+		}
+		prints[result.PartialFingerprints["kagg/v1"]] = true
+	}
+	if len(prints) != len(run.Results) || prints[""] {
+		t.Errorf("fingerprints are not each result's own: %v", prints)
 	}
 	if run.Results[2].Level != "warning" {
 		t.Errorf("level %s", run.Results[2].Level)
+	}
+}
+
+// Code scanning wants names relative to the checkout, and knows a finding again by its fingerprint.
+func TestSARIFFiles(t *testing.T) {
+	t.Parallel()
+	r := report.Report{Folder: "/src/repo", Fallback: "deploy"}
+	for file, want := range map[string]string{
+		"a/b.yaml": "a/b.yaml", "./b.yaml": "b.yaml", "/src/repo/a/b c.yaml": "a/b%20c.yaml", "a/../b.yaml": "b.yaml", "../repo/b.yaml": "b.yaml",
+		"/elsewhere/b.yaml": "file:///elsewhere/b.yaml", "../b.yaml": "file:///src/b.yaml", "": "deploy", "-": "deploy",
+	} {
+		r.Findings = []check.Finding{{Code: "KAGG003", Where: check.Where{File: file, Line: 7}}}
+		got := write(t, r, report.FormatSARIF)
+		if !strings.Contains(got, `"uri": "`+want+`"`) {
+			t.Errorf("%s: want %s in:\n%s", file, want, got)
+		}
+		if named := file != "" && file != "-"; named != strings.Contains(got, `"startLine": 7`) {
+			t.Errorf("%s: the line is wrong:\n%s", file, got)
+		}
+	}
+	printOf := func(f check.Finding) string {
+		_, after, _ := strings.Cut(write(t, report.Report{Findings: []check.Finding{f}}, report.FormatSARIF), `"kagg/v1": "`)
+		return after[:32]
+	}
+	one := check.Finding{Code: "KAGG003", Message: "one", Where: check.Where{File: "a.yaml", Line: 1, APIService: "v1.a"}}
+	moved, other := one, one
+	moved.Message, moved.Where.Line = "in other words", 9
+	other.Where.APIService = "v2.a"
+	if printOf(one) != printOf(moved) || printOf(one) == printOf(other) {
+		t.Errorf("fingerprints %s, moved %s, of another %s", printOf(one), printOf(moved), printOf(other))
+	}
+}
+
+func TestYAML(t *testing.T) {
+	t.Parallel()
+	r := sample(t)
+	var got, want any
+	if err := yaml.Unmarshal([]byte(write(t, r, report.FormatYAML)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(write(t, r, report.FormatJSON)), &want); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -1,9 +1,14 @@
 package report
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"io"
 	"net/url"
 	"path/filepath"
+	"strings"
 
 	"github.com/kagg-project/kagg/check"
 )
@@ -59,18 +64,21 @@ type (
 		RuleIndex int             `json:"ruleIndex"`
 		Level     string          `json:"level"`
 		Message   sarifText       `json:"message"`
-		Locations []sarifLocation `json:"locations,omitempty"`
+		Locations []sarifLocation `json:"locations"`
+		// Fingerprints are by which a finding is known again when lines or words change.
+		Fingerprints map[string]string `json:"partialFingerprints"`
 	}
 	sarifLocation struct {
-		Physical *sarifPhysical `json:"physicalLocation,omitempty"`
+		Physical sarifPhysical  `json:"physicalLocation"`
 		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
 	}
 	sarifPhysical struct {
 		Artifact sarifArtifact `json:"artifactLocation"`
-		Region   *sarifRegion  `json:"region,omitempty"`
+		Region   sarifRegion   `json:"region"`
 	}
 	sarifArtifact struct {
-		URI string `json:"uri"`
+		URI    string `json:"uri"`
+		BaseID string `json:"uriBaseId,omitempty"`
 	}
 	sarifRegion struct {
 		StartLine int `json:"startLine"`
@@ -97,14 +105,14 @@ func (r Report) writeSARIF(w io.Writer) error {
 			Default: sarifLevel{levelOf(c.Severity)}, Properties: sarifRuleBag{[]string{string(c.Area)}},
 		})
 	}
+	same := map[string]int{}
 	for _, f := range r.Findings {
-		result := sarifResult{
+		key := r.identity(f)
+		same[key]++
+		run.Results = append(run.Results, sarifResult{
 			RuleID: f.Code, RuleIndex: index[f.Code], Level: levelOf(f.Severity), Message: sarifText{f.Message + ". " + f.Mend},
-		}
-		if l := locationOf(f.Where); l.Physical != nil || l.Logical != nil {
-			result.Locations = []sarifLocation{l}
-		}
-		run.Results = append(run.Results, result)
+			Locations: []sarifLocation{r.locationOf(f.Where)}, Fingerprints: map[string]string{"kagg/v1": fingerprint(key, same[key])},
+		})
 	}
 	return encode(w, sarifLog{
 		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run},
@@ -119,13 +127,21 @@ func levelOf(s check.Severity) string {
 	return string(s)
 }
 
-func locationOf(at check.Where) sarifLocation {
-	var l sarifLocation
-	if at.File != "" && at.File != "-" {
-		l.Physical = &sarifPhysical{Artifact: sarifArtifact{fileURI(at.File)}}
-		if at.Line > 0 {
-			l.Physical.Region = &sarifRegion{at.Line}
-		}
+// identity is what a finding is known by: its code and place, without the line and what was found.
+func (r Report) identity(f check.Finding) string {
+	return strings.Join([]string{f.Code, r.artifact(f.Where.File).URI, f.Where.APIService, f.Where.Backend, f.Where.Path, f.Where.Object}, "\n")
+}
+
+// fingerprint is a digest of an identity, and of how many findings had it so far.
+func fingerprint(identity string, nth int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d", identity, nth))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (r Report) locationOf(at check.Where) sarifLocation {
+	l := sarifLocation{Physical: sarifPhysical{Artifact: r.artifact(at.File), Region: sarifRegion{1}}}
+	if at.Line > 0 && !unnamed(at.File) {
+		l.Physical.Region.StartLine = at.Line
 	}
 	at.File, at.Line = "", 0
 	if name := placed(at); name != "" {
@@ -134,11 +150,27 @@ func locationOf(at check.Where) sarifLocation {
 	return l
 }
 
-// fileURI is a file's name as a URI: relative where the name is.
-func fileURI(file string) string {
-	u := url.URL{Path: filepath.ToSlash(filepath.Clean(file))}
+// unnamed tells whether there is no file: none is known, or it is standard input.
+func unnamed(file string) bool { return file == "" || file == "-" }
+
+// artifact names a file, or what stands for none: below the folder that the report is made in where it is there.
+func (r Report) artifact(file string) sarifArtifact {
+	if unnamed(file) {
+		file = cmp.Or(r.Fallback, "kagg")
+	}
+	file = filepath.Clean(file)
+	if r.Folder != "" {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(r.Folder, file)
+		}
+		if below, err := filepath.Rel(r.Folder, file); err == nil && filepath.IsLocal(below) {
+			file = below
+		}
+	}
+	u := url.URL{Path: filepath.ToSlash(file)}
 	if filepath.IsAbs(file) {
 		u.Scheme = "file"
+		return sarifArtifact{URI: u.String()}
 	}
-	return u.String()
+	return sarifArtifact{URI: u.String(), BaseID: "%SRCROOT%"}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -88,7 +89,7 @@ reads only, unless --write allows more. With -f it is done where --connect says 
 	f.sourceFlags.addFlags(cmd)
 	flags := cmd.Flags()
 	f.connectFlags.addFlags(flags)
-	flags.StringVarP(&f.output, "output", "o", string(report.FormatText), "text, json, sarif (code scanning) or github (annotations of a workflow)")
+	flags.StringVarP(&f.output, "output", "o", string(report.FormatText), "text, json, yaml, sarif (code scanning) or github (annotations of a workflow)")
 	flags.StringVar(&f.failOn, "fail-on", string(check.SeverityError), "the least severity that ends with exit code 3: error, warning, info or never")
 	flags.StringSliceVar(&f.only, "only", nil, "run these checks alone, by code or name; repeatable")
 	flags.StringSliceVar(&f.disable, "disable", nil, "leave these checks out, by code or name; repeatable")
@@ -167,6 +168,12 @@ func (f *checkFlags) run(cmd *cobra.Command, s streams, command []string) error 
 	}
 	found := check.Run(facts, checks)
 	r := report.Report{Findings: found, Checks: checks, Version: aggregator.Version(), Colour: coloured(s.Out)}
+	if r.Folder, err = os.Getwd(); err != nil {
+		return err
+	}
+	if len(f.filenames) > 0 && f.filenames[0] != "-" {
+		r.Fallback = f.filenames[0]
+	}
 	if err := r.Write(s.Out, format); err != nil {
 		return err
 	}
@@ -177,7 +184,8 @@ func (f *checkFlags) run(cmd *cobra.Command, s streams, command []string) error 
 		}
 	}
 	if bad > 0 {
-		return findingsError{fmt.Errorf("%d of %d findings are of severity %s or worse", bad, len(found), limit)}
+		// Text ends with how many there are.
+		return findingsError{fmt.Errorf("findings of severity %s or worse: %d", limit, bad), format == report.FormatText}
 	}
 	return nil
 }
@@ -214,6 +222,9 @@ func (f *checkFlags) started(cmd *cobra.Command, s streams, command []string) (c
 		if err != nil {
 			return err
 		}
+		if err := f.place(r); err != nil {
+			return err
+		}
 		admin, err := clientcmd.BuildConfigFromFlags("", a.State().Kubeconfig)
 		if err != nil {
 			return err
@@ -221,6 +232,22 @@ func (f *checkFlags) started(cmd *cobra.Command, s streams, command []string) (c
 		return f.look(cmd.Context(), &facts, r, a.State().Dir, admin)
 	})
 	return facts, err
+}
+
+// place says of the objects of a kagg that was started with files where in these they are.
+func (f *checkFlags) place(r *recording.Recording) error {
+	// Standard input was read by that kagg.
+	named := slices.DeleteFunc(slices.Clone(f.filenames), func(name string) bool { return name == "-" })
+	if len(named) == 0 {
+		forgetSources(r)
+		return nil
+	}
+	objects, err := manifest.Load(aggregator.ManifestOptions(named, f.recursive, nil))
+	if err != nil {
+		return &aggregator.InputError{Err: err}
+	}
+	check.Place(r.Objects, objects)
+	return nil
 }
 
 // look replays a recording, and connects to its backends where that is asked for.

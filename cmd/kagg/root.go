@@ -48,7 +48,11 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // findingsError says that a command did its work and found fault.
-type findingsError struct{ error }
+type findingsError struct {
+	error
+	// told is for one whose output says as much.
+	told bool
+}
 
 // Unwrap returns the error itself.
 func (e findingsError) Unwrap() error { return e.error }
@@ -64,8 +68,10 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		return exitDone
 	}
-	if _, findings := errors.AsType[findingsError](err); findings {
-		_, _ = fmt.Fprintf(s.Err, "%v\n", err)
+	if findings, ok := errors.AsType[findingsError](err); ok {
+		if !findings.told {
+			_, _ = fmt.Fprintf(s.Err, "%v\n", err)
+		}
 		return exitFindings
 	}
 	_, _ = fmt.Fprintf(s.Err, "error: %s\n", visible.Text(err.Error()))
