@@ -175,9 +175,9 @@ func (s *source) unite(m match) error {
 	d := Decision{Subject: Subject{KindDefinition, m.have.name}, Rule: RuleDefinitionGVKsUnited,
 		Winner: m.have.owner.party(), Losers: []Party{s.input.party()}}
 	if err != nil {
-		d.Rule, d.Outcome, d.Quirk = RuleDefinitionGVKsBroken, "the whole merge fails: "+err.Error(), QuirkMalformedGVKsFail
+		d.Rule, d.Outcome, d.Quirk = RuleDefinitionGVKsBroken, fmt.Sprintf("the whole merge fails at the definition %s: %v", m.have.name, err), QuirkMalformedGVKsFail
 		if !s.quirks.MalformedGVKsFail {
-			d.Outcome, d.Quirk, err = "the earlier list is kept: "+err.Error(), "", nil
+			d.Outcome, d.Quirk, err = fmt.Sprintf("%s keeps its earlier group-version-kinds: %v", m.have.name, err), "", nil
 		}
 		s.journal.add(d)
 		if err != nil {
@@ -185,7 +185,7 @@ func (s *source) unite(m match) error {
 		}
 		return nil
 	}
-	d.Outcome = "shared; added to its group-version-kinds: " + listed(added)
+	d.Outcome = m.have.name + " is shared; added to its group-version-kinds: " + listed(added)
 	if len(m.have.schema.Extensions) == 0 {
 		d.Outcome += "; the kube-aggregator panics here, because the earlier definition has no extensions at all"
 	}
@@ -269,9 +269,9 @@ func (s *source) diff(id int, have *definition) string {
 func (s *source) tellRenamed(id int, have *definition, name string, rule Rule, quirk string) {
 	d := Decision{Subject: Subject{KindDefinition, s.doc.names[id]}, Rule: rule, Winner: have.owner.party(), Losers: []Party{s.input.party()},
 		Quirk: quirk, Renamed: name,
-		Outcome: fmt.Sprintf("%s keeps the name; the later document's becomes %s", have.owner.Backend, name)}
+		Outcome: fmt.Sprintf("%s keeps the name %s; the later document's becomes %s", have.owner.Backend, s.doc.names[id], name)}
 	if rule == RuleDefinitionRenameReused {
-		d.Outcome = fmt.Sprintf("%s keeps the name; the later document's equals %s and becomes that", have.owner.Backend, name)
+		d.Outcome = fmt.Sprintf("%s keeps the name %s; the later document's equals %s and becomes that", have.owner.Backend, s.doc.names[id], name)
 	}
 	if added, isNew := s.journal.add(d); isNew {
 		added.Diff = s.diff(id, have)
@@ -286,7 +286,7 @@ func (s *source) tellShared(m match) {
 	s.doc.counted[m.id] = true
 	m.have.sharers = append(m.have.sharers, s.input)
 	s.journal.add(Decision{Subject: Subject{KindBackend, s.input.Backend}, Rule: RuleDefinitionShared, Losers: []Party{{Backend: s.input.Backend}},
-		Count: 1, Outcome: "definitions equal earlier documents' and are shared with them"})
+		Count: 1, Outcome: "definitions of " + s.input.Backend + " equal earlier documents' and are shared with them"})
 }
 
 // tellMisreferring tells of shared definitions that refer to one which had to be renamed.
@@ -299,8 +299,8 @@ func (s *source) tellMisreferring() {
 			}
 			s.journal.add(Decision{Subject: Subject{KindDefinition, have.name}, Rule: RuleDefinitionMisreferring, Quirk: QuirkComparedAsWritten,
 				Winner: have.owner.party(), Losers: []Party{s.input.party()},
-				Outcome: fmt.Sprintf("shared as it is the same as written, but its %s is the earlier document's and not this one's, which became %s",
-					s.doc.names[node], s.renames[node])})
+				Outcome: fmt.Sprintf("%s is shared as it is the same as written, but its %s is the earlier document's and not this one's, which became %s",
+					have.name, s.doc.names[node], s.renames[node])})
 		}
 	}
 }

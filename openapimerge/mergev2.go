@@ -98,9 +98,9 @@ func MergeV2(in []Input, q Quirks) (V2Result, error) {
 func (m *merger2) absorb(input *Input) error {
 	if input.V2 == nil {
 		d := Decision{Subject: Subject{KindBackend, input.Backend}, Rule: RuleV2None, Losers: []Party{input.party()},
-			Outcome: "left out: it serves no /openapi/v2"}
+			Outcome: input.Backend + " is left out of the merged OpenAPI v2 document: it serves no /openapi/v2"}
 		if input.V2Failure != "" {
-			d.Rule, d.Outcome = RuleV2Failed, "left out: "+input.V2Failure
+			d.Rule, d.Outcome = RuleV2Failed, input.Backend+" is left out of the merged OpenAPI v2 document: "+input.V2Failure
 		}
 		m.journal.add(d)
 		return nil
@@ -145,7 +145,7 @@ func (m *merger2) absorb(input *Input) error {
 func (m *merger2) dropTaken(input *Input, sel selection) (selection, error) {
 	if len(sel.paths) == 0 {
 		m.journal.add(Decision{Subject: Subject{KindBackend, input.Backend}, Rule: RuleV2NoPaths, Losers: []Party{input.party()},
-			Outcome: "brings nothing: its document has no paths of the group-version, so its definitions are left out too"})
+			Outcome: "the document of " + input.Backend + " has no paths of the group-version: it brings nothing, its definitions included"})
 		return sel, nil
 	}
 	var free, taken []int
@@ -178,9 +178,9 @@ func (m *merger2) tellTaken(input *Input, doc *document, i int) {
 	name := doc.paths[i]
 	have, dropped := m.paths[name], doc.swagger.Paths.Paths[name]
 	d := Decision{Subject: Subject{KindPath, name}, Rule: RulePathConflict, Winner: have.owner.party(), Losers: []Party{input.party()},
-		Outcome: "dropped in favour of the earlier document's, which is the same as written"}
+		Outcome: fmt.Sprintf("%s is that of %s; the later document's, which is the same as written, is dropped", name, have.owner.Backend)}
 	if diff := difference(&have.item, &dropped); diff != "" {
-		d.Outcome, d.Diff = "dropped in favour of the earlier document's, which differs", diff
+		d.Outcome, d.Diff = fmt.Sprintf("%s is that of %s; the later document's, which differs, is dropped", name, have.owner.Backend), diff
 	}
 	m.journal.add(d)
 }
@@ -200,7 +200,7 @@ func (m *merger2) checkPrefixes(input *Input, doc *document, free, taken []int) 
 			}
 			m.journal.add(Decision{Subject: Subject{KindPath, name}, Rule: RulePathPrefixConflict, Quirk: QuirkPathConflictByPrefix,
 				Winner: m.paths[name].owner.party(), Losers: []Party{input.party()},
-				Outcome: fmt.Sprintf("the whole merge fails: the path is taken and begins with %s, which is not", name[:end])})
+				Outcome: fmt.Sprintf("the whole merge fails: the path %s is taken and begins with %s, which is not", name, name[:end])})
 			return fmt.Errorf("duplicated path %s: the kube-aggregator cannot drop it in favour of the one from %s, because the document's own path %s, a prefix of it, is kept; serve both or neither",
 				name, m.paths[name].owner.APIService, name[:end])
 		}
@@ -271,7 +271,7 @@ func (m *merger2) tellVersionOrder(order []*Input) {
 				d.Losers = append(d.Losers, input.party())
 			}
 		}
-		d.Outcome = fmt.Sprintf("merged in order of names: %s; the versionPriorities say otherwise", strings.Join(names, ", "))
+		d.Outcome = fmt.Sprintf("the versions of %s are merged in order of their names: %s; the versionPriorities say otherwise", group, strings.Join(names, ", "))
 		m.journal.add(d)
 	}
 }
@@ -282,7 +282,7 @@ func (m *merger2) tellDocuments() {
 		backend := Subject{KindBackend, doc.backend}
 		if doc.swagger == m.baseDoc {
 			m.journal.add(Decision{Subject: backend, Rule: RuleV2Base, Winner: m.base.party(), Quirk: QuirkFirstDocumentOnly,
-				Outcome: "gives the merged document its info, tags, security, shared responses and extensions; those of all others are dropped"})
+				Outcome: doc.backend + " gives the merged document its info, tags, security, shared responses and extensions; those of all others are dropped"})
 		}
 		if doc.local {
 			continue
@@ -297,7 +297,7 @@ func (m *merger2) tellDocuments() {
 		}
 		if left > 0 {
 			m.journal.add(Decision{Subject: backend, Rule: RulePathFiltered, Losers: []Party{{Backend: doc.backend}}, Count: left,
-				Outcome: fmt.Sprintf("paths outside its APIServices' group-versions are left out (for one: %s)", sample)})
+				Outcome: fmt.Sprintf("paths of %s outside its APIServices' group-versions are left out (for example: %s)", doc.backend, sample)})
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package openapimerge
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/spec3"
@@ -121,10 +123,10 @@ func (m *merger3) withoutIndex(input *Input) {
 	switch {
 	case input.V3Failure != "":
 		m.journal.add(Decision{Subject: subject, Rule: RuleV3Failed, Losers: []Party{input.party()},
-			Outcome: "left out: " + input.V3Failure})
+			Outcome: input.Backend + " is left out of the index of /openapi/v3: " + input.V3Failure})
 	case input.V2 == nil:
 		m.journal.add(Decision{Subject: subject, Rule: RuleV3None, Losers: []Party{input.party()},
-			Outcome: "left out: it serves neither /openapi/v3 nor /openapi/v2"})
+			Outcome: input.Backend + " is left out of the index of /openapi/v3: it serves neither /openapi/v3 nor /openapi/v2"})
 	}
 }
 
@@ -137,25 +139,58 @@ func (m *merger3) claimConverted(rank int, input *Input) {
 	subject := Subject{KindGroupVersion, key}
 	if key == "" && quirk == "" {
 		m.journal.add(Decision{Subject: Subject{KindBackend, input.Backend}, Rule: RuleV3NotConverted, Losers: []Party{input.party()},
-			Outcome: "left out: a local API has no group-version to serve its OpenAPI v2 document under"})
+			Outcome: "the OpenAPI v2 document of " + input.Backend + " is not converted: a local API has no group-version to serve it under"})
 		return
 	}
 	conversion, err := m.convert(input)
 	if err != nil {
-		m.journal.add(Decision{Subject: subject, Rule: RuleV3NotConverted, Losers: []Party{input.party()}, Outcome: err.Error()})
+		m.journal.add(Decision{Subject: subject, Rule: RuleV3NotConverted, Losers: []Party{input.party()}, Outcome: fmt.Sprintf("the OpenAPI v2 document of %s is not converted: %v", input.Backend, err)})
 		return
 	}
-	outcome := "converted from the whole OpenAPI v2 document, other groups' paths with it"
-	if !m.quirks.ConvertedWhole {
-		outcome = "converted from the group-version's part of the OpenAPI v2 document"
-	} else if quirk == "" {
-		quirk = QuirkConvertedWhole
+	if m.quirks.ConvertedWhole {
+		quirk = cmp.Or(quirk, QuirkConvertedWhole)
 	}
-	m.journal.add(Decision{Subject: subject, Rule: RuleV3Converted, Winner: input.party(), Outcome: outcome, Quirk: quirk})
+	m.journal.add(Decision{Subject: subject, Rule: RuleV3Converted, Winner: input.party(), Outcome: m.convertedOutcome(key, input), Quirk: quirk})
 	m.claims[key] = append(m.claims[key], claim{
 		input: input, rank: rank, url: V3URL(key, conversion.Hash), conversion: conversion,
 		own: !input.Local,
 	})
+}
+
+// convertedOutcome says what an input's converted document is made of.
+func (m *merger3) convertedOutcome(key string, input *Input) string {
+	part := "the whole"
+	if !m.quirks.ConvertedWhole {
+		part = "the group-version's part of the"
+	}
+	outcome := fmt.Sprintf("/openapi/v3/%s is converted from %s OpenAPI v2 document of %s", key, part, input.Backend)
+	if m.quirks.ConvertedWhole && hasOthers(input) {
+		outcome += ", other group-versions' paths with it"
+	}
+	return outcome
+}
+
+// hasOthers tells whether the v2 document has paths of another group-version than the input's.
+func hasOthers(input *Input) bool {
+	if input.V2.Paths == nil {
+		return false
+	}
+	for path := range input.V2.Paths.Paths {
+		parts := strings.Split(strings.Trim(path, "/"), "/")
+		group, version := "", ""
+		switch {
+		case len(parts) > 2 && parts[0] == "apis":
+			group, version = parts[1], parts[2]
+		case len(parts) > 1 && parts[0] == "api":
+			version = parts[1]
+		default:
+			continue
+		}
+		if group != input.Group || version != input.Version {
+			return true
+		}
+	}
+	return false
 }
 
 // convertedKey is the key that an input's converted document is served under, and the quirk that made it.
@@ -193,11 +228,11 @@ func (m *merger3) convert(input *Input) (*Conversion, error) {
 	subject := Subject{KindBackend, input.Backend}
 	for _, lost := range done.losses {
 		m.journal.add(Decision{Subject: subject, Rule: RuleV3ConversionLoss, Losers: []Party{input.party()}, Count: lost.count,
-			Outcome: fmt.Sprintf("%s (for one: %s)", lost.what, lost.sample)})
+			Outcome: fmt.Sprintf("%s (for example: %s)", lost.what, lost.sample)})
 	}
 	if done.fixed > 0 {
 		m.journal.add(Decision{Subject: subject, Rule: RuleV3ConversionFix, Losers: []Party{input.party()}, Count: done.fixed,
-			Outcome: "operations without responses are converted as ones with none; the kube-aggregator crashes on them"})
+			Outcome: "operations of " + input.Backend + " without responses are converted as ones with none; the kube-aggregator crashes on them"})
 	}
 	return done, nil
 }
@@ -225,7 +260,7 @@ func (m *merger3) settle(key string, claims []claim, priorities map[string]int32
 	if len(claims) == 1 {
 		if winner.conversion == nil {
 			m.journal.add(Decision{Subject: Subject{KindBackend, winner.input.Backend}, Rule: RuleV3Served, Count: 1,
-				Outcome: "serves keys of the /openapi/v3 index that nobody else claims"})
+				Outcome: winner.input.Backend + " serves keys of the /openapi/v3 index that nobody else claims"})
 		}
 		return
 	}
@@ -233,17 +268,17 @@ func (m *merger3) settle(key string, claims []claim, priorities map[string]int32
 	for _, loser := range claims[1:] {
 		d.Losers = append(d.Losers, loser.input.party())
 	}
-	second := claims[1].input
+	second, served := claims[1].input, fmt.Sprintf("/openapi/v3/%s is served by %s", key, winner.input.Backend)
 	switch {
 	case winner.own && !claims[1].own:
-		d.Rule, d.Outcome = RuleV3OwnGroupVersion, "served by the backend of the APIService that it belongs to"
+		d.Rule, d.Outcome = RuleV3OwnGroupVersion, served+", the backend of the APIService that it belongs to"
 	case winner.input.Local && !second.Local:
-		d.Rule, d.Outcome = RuleV3Local, "served locally"
+		d.Rule, d.Outcome = RuleV3Local, fmt.Sprintf("/openapi/v3/%s is served by the local APIs", key)
 	case !winner.input.Local && priorities[winner.input.Group] != priorities[second.Group]:
-		d.Rule, d.Outcome = RuleV3Priority, fmt.Sprintf("served by the higher groupPriorityMinimum, %d over %d",
+		d.Rule, d.Outcome = RuleV3Priority, fmt.Sprintf("%s, for the higher groupPriorityMinimum, %d over %d", served,
 			priorities[winner.input.Group], priorities[second.Group])
 	default:
-		d.Rule, d.Outcome = RuleV3Name, "served by the first by name"
+		d.Rule, d.Outcome = RuleV3Name, served+", the first by name"
 	}
 	m.journal.add(d)
 }

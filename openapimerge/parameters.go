@@ -63,7 +63,7 @@ func (s *source) renameParameter(i int, have *parameter, own *spec.Parameter) st
 		}
 		if reflect.DeepEqual(other.value, own) {
 			d.Rule, d.Renamed = RuleParameterRenameReused, other.name
-			d.Outcome = fmt.Sprintf("%s keeps the name; the later document's equals %s and becomes that", have.owner.Backend, other.name)
+			d.Outcome = fmt.Sprintf("%s keeps the name %s of the parameter; the later document's equals %s and becomes that", have.owner.Backend, name, other.name)
 			s.journal.add(d)
 			return other.name
 		}
@@ -74,7 +74,7 @@ func (s *source) renameParameter(i int, have *parameter, own *spec.Parameter) st
 		newName = numberedName(name, number)
 	}
 	d.Rule, d.Renamed = RuleParameterRenamed, newName
-	d.Outcome = fmt.Sprintf("%s keeps the name; the later document's becomes %s", have.owner.Backend, newName)
+	d.Outcome = fmt.Sprintf("%s keeps the name %s of the parameter; the later document's becomes %s", have.owner.Backend, name, newName)
 	s.journal.add(d)
 	s.freshParams = append(s.freshParams, i)
 	return newName
@@ -90,5 +90,5 @@ func (s *source) tellSharedParameter(have *parameter) {
 		return
 	}
 	s.journal.add(Decision{Subject: Subject{KindBackend, s.input.Backend}, Rule: RuleParameterShared, Losers: []Party{{Backend: s.input.Backend}},
-		Count: 1, Outcome: "shared parameters equal earlier documents' and are shared with them"})
+		Count: 1, Outcome: "shared parameters of " + s.input.Backend + " equal earlier documents' and are shared with them"})
 }

@@ -44,22 +44,22 @@ type RuleInfo struct {
 	Rule Rule `json:"rule"`
 	// Meaning is one sentence for people.
 	Meaning string `json:"meaning"`
-	// Upstream is where the real thing decides so: file and function; or how it differs.
+	// Upstream is the package and file, a comma, and the function that decides the same in Kubernetes.
 	Upstream string `json:"upstream"`
 }
 
 const (
-	atMergeSpecs   = "kube-openapi pkg/aggregator/aggregator.go mergeSpecs"
-	atMergedGVKs   = "kube-openapi pkg/aggregator/aggregator.go mergedGVKs"
-	atFilter       = "kube-openapi pkg/aggregator/aggregator.go FilterSpecByPathsWithoutSideEffects"
-	atBuildMerge   = "kube-aggregator pkg/controllers/openapi/aggregator/aggregator.go buildMergeSpecLocked"
-	atDownload     = "kube-aggregator pkg/controllers/openapi/aggregator/downloader.go Download"
-	atByPriority   = "kube-aggregator pkg/controllers/openapi/aggregator/priority.go byPriority.Less"
-	atV3Root       = "kube-aggregator pkg/controllers/openapiv3/aggregator/aggregator.go getOpenAPIV3Root"
-	atV3GV         = "kube-aggregator pkg/controllers/openapiv3/aggregator/aggregator.go handleGroupVersion; there a map's order picks one per request"
-	atV3Update     = "kube-aggregator pkg/controllers/openapiv3/aggregator/aggregator.go updateAPIServiceSpecLocked"
-	atV3KeyOf      = "kube-aggregator pkg/controllers/openapiv3/aggregator/aggregator.go getGroupVersionStringFromAPIService"
-	atV3Conversion = "kube-openapi pkg/openapiconv/convert.go ConvertV2ToV3"
+	atMergeSpecs   = "k8s.io/kube-openapi/pkg/aggregator/aggregator.go, mergeSpecs"
+	atMergedGVKs   = "k8s.io/kube-openapi/pkg/aggregator/aggregator.go, mergedGVKs"
+	atFilter       = "k8s.io/kube-openapi/pkg/aggregator/aggregator.go, FilterSpecByPathsWithoutSideEffects"
+	atBuildMerge   = "k8s.io/kube-aggregator/pkg/controllers/openapi/aggregator/aggregator.go, buildMergeSpecLocked"
+	atDownload     = "k8s.io/kube-aggregator/pkg/controllers/openapi/aggregator/downloader.go, Download"
+	atByPriority   = "k8s.io/kube-aggregator/pkg/controllers/openapi/aggregator/priority.go, byPriority.Less"
+	atV3Root       = "k8s.io/kube-aggregator/pkg/controllers/openapiv3/aggregator/aggregator.go, getOpenAPIV3Root"
+	atV3GV         = "k8s.io/kube-aggregator/pkg/controllers/openapiv3/aggregator/aggregator.go, handleGroupVersion"
+	atV3Update     = "k8s.io/kube-aggregator/pkg/controllers/openapiv3/aggregator/aggregator.go, updateAPIServiceSpecLocked"
+	atV3KeyOf      = "k8s.io/kube-aggregator/pkg/controllers/openapiv3/aggregator/aggregator.go, getGroupVersionStringFromAPIService"
+	atV3Conversion = "k8s.io/kube-openapi/pkg/openapiconv/convert.go, ConvertV2ToV3"
 )
 
 // Rules returns every rule there is, those of MergeV2 first. The slice is the caller's.
@@ -83,10 +83,10 @@ func Rules() []RuleInfo {
 		{RuleV2Failed, "A backend whose /openapi/v2 cannot be had is left out.", atBuildMerge},
 		{RuleVersionOrder, "Versions of one group are merged in order of their names, whatever their versionPriority.", atByPriority},
 		{RuleV3Served, "The keys of a backend's /openapi/v3 index that no other backend claims are served by it.", atV3Root},
-		{RuleV3OwnGroupVersion, "Of several backends with one key, the one whose APIService the key belongs to serves it.", atV3GV},
-		{RuleV3Local, "Of several backends with one key that is no APIService's own, the local API serves it.", atV3GV},
-		{RuleV3Priority, "Of several backends with one key that is no APIService's own, the group of highest priority serves it.", atV3GV},
-		{RuleV3Name, "Of several backends with one key and equal priority, the APIService whose name sorts first serves it.", atV3GV},
+		{RuleV3OwnGroupVersion, "Of several backends with one key, the one whose APIService the key belongs to serves it; the kube-aggregator lets a map's order pick one for each request.", atV3GV},
+		{RuleV3Local, "Of several backends with one key that is no APIService's own, the local API serves it; the kube-aggregator lets a map's order pick one for each request.", atV3GV},
+		{RuleV3Priority, "Of several backends with one key that is no APIService's own, the group of highest priority serves it; the kube-aggregator lets a map's order pick one for each request.", atV3GV},
+		{RuleV3Name, "Of several backends with one key and equal priority, the APIService whose name sorts first serves it; the kube-aggregator lets a map's order pick one for each request.", atV3GV},
 		{RuleV3Converted, "A backend that answers 404 to /openapi/v3 has its v2 document converted.", atV3Update},
 		{RuleV3ConversionLoss, "Something that a v2 document says cannot be said, or is not, in the v3 document converted from it.", atV3Conversion},
 		{RuleV3ConversionFix, "An operation without responses is converted as one with none; the real conversion dereferences nil there.", atV3Conversion},
