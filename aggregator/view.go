@@ -15,6 +15,9 @@ const (
 	// CustomResources stands for all CustomResourceDefinitions where decisions
 	// about OpenAPI name an APIService.
 	CustomResources = customDelegate
+	// MadeUpAnnotation is on APIServices that nobody wrote: kagg made them up for a command that it started, whose name
+	// is the value.
+	MadeUpAnnotation = "kagg.dev/made-up-for"
 )
 
 // APIServiceView is one APIService with all that was decided about it.

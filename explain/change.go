@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/kagg-project/kagg/availability"
 	"github.com/kagg-project/kagg/discoverymerge"
@@ -156,12 +157,12 @@ func (e *explainer) changeDiscovery(d *discoverymerge.Decision) {
 	c := Change{}
 	switch d.Rule {
 	case discoverymerge.RuleStale:
-		if s := e.service(d.Winner.APIService); s == nil || s.Mend != "" {
+		if s := e.service(d.Winner.APIService); s == nil || s.Condition.Status != apiregistrationv1.ConditionTrue {
 			return // what makes the APIService available is told with that
 		}
-		c = Change{gv + " becomes current", fmt.Sprintf("let %s answer GET /apis or, without aggregated discovery, GET %s with 200", d.Winner.Backend, path), nil, nil}
+		e.trouble(Trouble{Reason: d.Outcome, Mend: fmt.Sprintf("let %s answer GET /apis or, without aggregated discovery, GET %s with 200", d.Winner.Backend, path)})
 	case discoverymerge.RuleNotListed:
-		c = Change{gv + " has resources", fmt.Sprintf("let %s list it in /apis, or remove the APIService %s", d.Winner.Backend, name), nil, nil}
+		e.trouble(Trouble{Reason: d.Outcome, Mend: fmt.Sprintf("let %s list %s in /apis, or remove the APIService %s", d.Winner.Backend, gv, name)})
 	case discoverymerge.RuleLegacyForm:
 		c = Change{gv + " is read from one document with all others", fmt.Sprintf("let %s answer GET /apis with Accept: %s", d.Winner.Backend, discoveryAcceptedByKagg), nil, nil}
 	case discoverymerge.RuleUnclaimed:
@@ -173,7 +174,7 @@ func (e *explainer) changeDiscovery(d *discoverymerge.Decision) {
 			c = Change{fmt.Sprintf("%s is what %s has", gv, d.Losers[0].Backend), "remove the APIService " + d.Winner.APIService, nil, nil}
 		}
 	case discoverymerge.RuleLocalNotServed:
-		c = Change{gv + " is served", fmt.Sprintf("give the APIService %s a spec.service, or remove it", name), nil, nil}
+		e.trouble(Trouble{Reason: d.Outcome, Mend: fmt.Sprintf("give the APIService %s a spec.service, or remove it", name)})
 	default:
 	}
 	if c.Effect != "" {

@@ -8,10 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/availability"
 	"github.com/kagg-project/kagg/discoverymerge"
-	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/proxy"
 )
 
@@ -88,10 +89,22 @@ func (e *explainer) add(decisions ...Decision) {
 
 func (e *explainer) change(changes ...Change) {
 	for _, c := range changes {
+		c.Mend += e.madeUp(c.Set)
 		if !slices.ContainsFunc(e.out.Changes, func(o Change) bool { return o.Effect == c.Effect && o.Mend == c.Mend }) {
 			e.out.Changes = append(e.out.Changes, c)
 		}
 	}
+}
+
+// madeUp says of APIServices whose fields are to be set, and that kagg made up, how to have them as one wants; "" where
+// all were written by somebody.
+func (e *explainer) madeUp(set []Setting) string {
+	for _, s := range set {
+		if v := e.service(s.APIService); v != nil && v.Object.Annotations[aggregator.MadeUpAnnotation] != "" {
+			return fmt.Sprintf(" (kagg made %s up for the command %s: write it yourself and name its file with -f)", s.APIService, v.Object.Annotations[aggregator.MadeUpAnnotation])
+		}
+	}
+	return ""
 }
 
 // service returns the APIService of that name; nil when there is none.
@@ -109,54 +122,51 @@ func (e *explainer) serviceOf(group, version string) *aggregator.APIServiceView 
 	return e.service(version + "." + group)
 }
 
-// addService tells of an APIService whether it is available and, if not, where it was looked for and what mends it.
+// addService tells of an APIService whether it is available and, if not, what is wrong and what mends it.
 func (e *explainer) addService(v *aggregator.APIServiceView) {
 	if v == nil {
 		return
 	}
-	e.add(ofAvailability(v))
-	mend := v.Mend
-	if v.Condition.Reason == availability.ReasonFailedDiscoveryCheck {
+	d := ofAvailability(v)
+	if e.unasked(v) {
+		d.Outcome = unaskedReason(v)
+	}
+	e.add(d)
+	if v.Condition.Status == apiregistrationv1.ConditionTrue {
+		return
+	}
+	reason, mend := d.Outcome, v.Mend
+	switch {
+	case v.ResolveErr != nil && mend == "":
+		reason = ofResolution(v).Outcome // which ends in the mend
+	case e.unasked(v):
+		mend = "explain a running kagg, or what kagg merge --record DIR recorded of one, to know what it serves"
+	case v.Condition.Reason == availability.ReasonFailedDiscoveryCheck:
 		mend = fmt.Sprintf("let %s answer GET %s with 200", v.Backend, availability.Path(v.Object.Spec.Group, v.Object.Spec.Version))
 		if v.Mend != "" {
 			mend += ": " + v.Mend
 		}
 	}
-	if mend != "" {
-		e.change(Change{Effect: v.Object.Name + " becomes available", Mend: mend})
-	}
+	e.trouble(Trouble{Reason: reason, Mend: mend})
 }
 
-// unknown is the error of a target that there is not. candidates are the names that there are.
-func (e *explainer) unknown(name string, candidates []string) error {
-	prefix := string(e.target.Kind) + "/"
-	out := &UnknownError{Target: e.target}
-	near := manifest.Nearest(name, candidates)
-	if len(near) == 0 {
-		near = ending(name, candidates)
-	}
-	if len(near) == 0 && len(candidates) <= fewCandidates {
-		near = slices.Compact(slices.Sorted(slices.Values(candidates)))
-	}
-	for _, n := range near {
-		out.Nearest = append(out.Nearest, prefix+strings.TrimPrefix(n, "/"))
-	}
-	return out
+// unasked tells whether the backend of an APIService could be asked, and there is no kagg that did: there are manifests
+// alone.
+func (e *explainer) unasked(v *aggregator.APIServiceView) bool {
+	r := e.replay.Recording
+	alone := len(r.Backends) == 0 && (r.Server == nil || r.Server.Time.IsZero())
+	return alone && !v.Local() && v.ResolveErr == nil && v.Condition.Status == apiregistrationv1.ConditionUnknown
 }
 
-// ending returns up to three candidates that end in a name, behind a dot: a definition is known by its last word.
-func ending(name string, candidates []string) []string {
-	var out []string
-	for _, c := range slices.Compact(slices.Sorted(slices.Values(candidates))) {
-		if strings.HasSuffix(strings.ToLower(c), "."+strings.ToLower(name)) && len(out) < 3 {
-			out = append(out, c)
-		}
-	}
-	return out
+func unaskedReason(v *aggregator.APIServiceView) string {
+	return fmt.Sprintf("%s was not asked whether it serves %s: manifests alone do not tell", v.Backend, groupVersion(v.Object.Spec.Group, v.Object.Spec.Version))
 }
 
-// fewCandidates are so many that all of them may be named where none is near.
-const fewCandidates = 5
+func (e *explainer) trouble(t Trouble) {
+	if !slices.ContainsFunc(e.out.Troubles, func(o Trouble) bool { return o.Reason == t.Reason && o.Mend == t.Mend }) {
+		e.out.Troubles = append(e.out.Troubles, t)
+	}
+}
 
 func listed(words []string) string { return strings.Join(words, ", ") }
 

@@ -6,12 +6,26 @@ type Explanation struct {
 	Target string `json:"target"`
 	// Outcome is one sentence: what became of it.
 	Outcome string `json:"outcome"`
+	// Code is the HTTP status with which kagg itself, its local APIs included, refuses a request; 0 where it does not.
+	Code int `json:"code,omitempty"`
+	// Troubles are what is wrong now, each with its mend; empty where nothing is.
+	Troubles []Trouble `json:"troubles,omitempty"`
 	// Facts are what a request meets, in its order; empty for other targets.
 	Facts []Fact `json:"facts,omitempty"`
 	// Decisions led to the outcome, the most telling first.
 	Decisions []Decision `json:"decisions"`
 	// Changes are what would make the outcome another one.
 	Changes []Change `json:"changes,omitempty"`
+}
+
+// Trouble is something that is wrong, and what mends it.
+type Trouble struct {
+	// Reason is what is wrong and why, as a sentence without its full stop; "" where the outcome says it.
+	Reason string `json:"reason,omitempty"`
+	// Mend is what to do, as a sentence without its full stop; "" where that is not known.
+	Mend string `json:"mend,omitempty"`
+	// Commands do it.
+	Commands []string `json:"commands,omitempty"`
 }
 
 // Fact is something that a request meets or brings.

@@ -21,10 +21,7 @@ func (e *explainer) group() error {
 	}
 	e.out.Outcome = e.groupOutcome(name)
 	for _, d := range e.discoveryDecisions(func(d *discoverymerge.Decision) bool { return concernsGroup(d, name) }) {
-		out := ofDiscovery(d)
-		out.Since = e.staleSince(&d)
-		e.add(out)
-		e.changeDiscovery(&d)
+		e.addDiscovery(&d)
 	}
 	for i := range e.services {
 		if e.services[i].Object.Spec.Group == name {
@@ -35,6 +32,18 @@ func (e *explainer) group() error {
 	e.changePreferred(name, "")
 	e.changeGroupOrder(name)
 	return nil
+}
+
+// addDiscovery adds a decision of the discovery merge and what would change it. That what nobody was asked for is not
+// known to be current is no news.
+func (e *explainer) addDiscovery(d *discoverymerge.Decision) {
+	if v := e.service(d.Winner.APIService); d.Rule == discoverymerge.RuleStale && v != nil && e.unasked(v) {
+		return
+	}
+	out := ofDiscovery(*d)
+	out.Since = e.staleSince(d)
+	e.add(out)
+	e.changeDiscovery(d)
 }
 
 // discoveryDecisions are those of the discovery merge that are wanted: how good an entry is and which version is
@@ -113,6 +122,9 @@ func (e *explainer) versionTitle(group string, version *apidiscoveryv2.APIVersio
 	if info, ok := e.snapshot.Discovery().Version(group, version.Version); ok {
 		out += " from " + info.Party.Backend
 	}
+	if v := e.serviceOf(group, version.Version); v != nil && e.unasked(v) {
+		return out + ", which was not asked"
+	}
 	if version.Freshness == apidiscoveryv2.DiscoveryFreshnessStale {
 		out += ", which is Stale"
 	}
@@ -158,10 +170,7 @@ func (e *explainer) addVersion(group, version string) {
 		compared := own(d.Winner) || slices.ContainsFunc(d.Losers, own)
 		return d.Subject.Kind != discoverymerge.SubjectResource && d.Subject.Group == group && (about || compared)
 	}) {
-		out := ofDiscovery(d)
-		out.Since = e.staleSince(&d)
-		e.add(out)
-		e.changeDiscovery(&d)
+		e.addDiscovery(&d)
 	}
 	e.addService(e.serviceOf(group, version))
 }
@@ -184,9 +193,13 @@ func (e *explainer) versionOutcome(group, version string) string {
 				rank = "the preferred version of its group"
 			}
 			info, _ := result.Version(group, version)
+			s := e.serviceOf(group, version)
+			if s != nil && e.unasked(s) {
+				return fmt.Sprintf("%s is %s, and goes to %s, which was not asked what it serves: there are manifests alone", name, rank, info.Party.Backend)
+			}
 			out := fmt.Sprintf("%s is %s, served by %s and %s with %s", name, rank, info.Party.Backend,
 				strings.ToLower(string(item.Versions[v].Freshness)), counted(len(item.Versions[v].Resources), "resource"))
-			if s := e.serviceOf(group, version); s != nil && s.Condition.Status != "True" {
+			if s != nil && s.Condition.Status != "True" {
 				if at := since(s); at != "" {
 					out += "; its APIService has not been available since " + at
 				}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
 	"github.com/kagg-project/kagg/openapimerge"
 )
 
@@ -105,14 +107,29 @@ func (e *explainer) addDocuments(decisions []openapimerge.Decision, failed error
 		}
 	}
 	for _, d := range decisions {
-		if len(owners) > 0 && (d.Rule == openapimerge.RulePathFiltered || d.Rule == openapimerge.RuleV2Base || d.Rule == openapimerge.RuleV2NoPaths) {
-			continue // about what else the document has, or does not
+		if elsewhere(d.Rule, len(owners)) {
+			continue
 		}
 		fatal := failed != nil && strings.Contains(d.Outcome, "the whole merge fails")
 		if fatal || d.Subject.Kind == openapimerge.KindBackend && slices.Contains(backends, d.Subject.Name) {
 			e.add(ofOpenAPI(AreaOpenAPIV2, d))
 			e.changeOpenAPI(&d)
 		}
+	}
+}
+
+// elsewhere tells whether what a rule says of a whole document is about other things in it than the subject, which the
+// merged document has from so many owners.
+func elsewhere(rule openapimerge.Rule, owners int) bool {
+	switch rule {
+	case openapimerge.RuleParameterShared:
+		return true
+	case openapimerge.RuleDefinitionShared:
+		return owners < 2
+	case openapimerge.RulePathFiltered, openapimerge.RuleV2Base, openapimerge.RuleV2NoPaths:
+		return owners > 0
+	default:
+		return false
 	}
 }
 
@@ -239,16 +256,28 @@ func (e *explainer) changeOpenAPI(d *openapimerge.Decision) {
 		c.Effect = fmt.Sprintf("%s has %s in the merged document", loser, d.Subject.Name)
 		c.Mend = "let one backend alone serve the path; the local APIs' documents come first, then those of the groups with the higher groupPriorityMinimum"
 	case openapimerge.RuleV2None, openapimerge.RuleV2Failed:
-		c.Effect, c.Mend = d.Subject.Name+" is in the merged OpenAPI v2 document", "let it answer GET /openapi/v2 with 200"
+		e.troubleOpenAPI(d, "/openapi/v2")
 	case openapimerge.RuleV3None, openapimerge.RuleV3Failed:
-		c.Effect, c.Mend = d.Subject.Name+" is in the index of /openapi/v3", "let it answer GET /openapi/v3 with 200"
+		e.troubleOpenAPI(d, "/openapi/v3")
 	case openapimerge.RuleV3Converted:
 		c.Effect, c.Mend = d.Subject.Name+" is not converted", fmt.Sprintf("let %s serve /openapi/v3", winner)
 	case openapimerge.RuleV2NoPaths:
 		c.Effect = fmt.Sprintf("%s brings its definitions", d.Subject.Name)
 		c.Mend = "let its document have paths below its APIServices' group-versions"
 	default:
-		return
 	}
-	e.change(c)
+	if c.Effect != "" {
+		e.change(c)
+	}
+}
+
+// troubleOpenAPI tells that a backend's document is not to be had, unless the backend is not available, of which that
+// is a consequence.
+func (e *explainer) troubleOpenAPI(d *openapimerge.Decision, path string) {
+	for i := range e.services {
+		if v := &e.services[i]; v.Backend == d.Subject.Name && v.Condition.Status != apiregistrationv1.ConditionTrue {
+			return
+		}
+	}
+	e.trouble(Trouble{Reason: d.Outcome, Mend: fmt.Sprintf("let %s answer GET %s with 200", d.Subject.Name, path)})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/kagg-project/kagg/aggregator"
@@ -25,14 +26,20 @@ func (e *explainer) request(ctx context.Context) error {
 	routing := e.snapshot.Route(path)
 	e.addRoute(routing, path)
 	answer, refused := e.answerer(routing, admission)
+	lacks := e.servedByNobody(routing, admission)
 	what := fmt.Sprintf("%s %s", e.target.Method, e.target.Name)
 	if admission.User != nil {
 		what += " as " + admission.User.GetName()
 	}
 	switch {
 	case !admission.Allowed:
+		e.out.Code = http.StatusForbidden
 		e.out.Outcome = fmt.Sprintf("%s is refused with 403: %s", what, admission.Reason)
+	case lacks != "":
+		e.out.Code = http.StatusNotFound
+		e.out.Outcome = fmt.Sprintf("%s is answered with 404: %s", what, lacks)
 	case refused != nil:
+		e.out.Code = int(refused.Code)
 		e.out.Outcome = fmt.Sprintf("%s is refused with %d: %s", what, refused.Code, refused.Message)
 	default:
 		e.out.Outcome = what + " " + answer
@@ -65,7 +72,7 @@ func (e *explainer) addAdmission(a *aggregator.Admission) {
 		e.fact("user", fmt.Sprintf("%s in %s", a.User.GetName(), cmp.Or(listed(a.User.GetGroups()), "no group")))
 	}
 	if len(a.Mend) > 0 {
-		e.change(Change{Effect: "the request is allowed", Mend: "bind a role to the user or to one of his groups", Commands: a.Mend})
+		e.trouble(Trouble{Mend: "bind a role to the user or to one of their groups", Commands: a.Mend})
 	}
 }
 
@@ -99,7 +106,7 @@ func (e *explainer) addRoute(r aggregator.Routing, path string) {
 	d := Decision{Area: AreaRouting, About: "path " + path, Rule: string(r.Rule), Meaning: info.Meaning, Upstream: info.Upstream}
 	switch name := r.APIService(); {
 	case name != "":
-		d.Outcome = fmt.Sprintf("requests for %s go to the APIService %s", path, name)
+		d.Outcome = fmt.Sprintf("the APIService %s has the requests for %s", name, path)
 		if v := e.service(name); v != nil {
 			d.Winner = &Party{Name: name, APIService: name, Backend: v.Backend}
 		}
@@ -163,6 +170,10 @@ func (e *explainer) answerer(r aggregator.Routing, a *aggregator.Admission) (str
 	e.addService(v)
 	e.add(ofResolution(v))
 	e.addBackend(v, a)
+	hosts := strings.Join(v.Resolution.Hosts, " or https://")
+	if e.unasked(v) {
+		return fmt.Sprintf("goes to https://%s, the backend %s of APIService %s, if that is available: it was not asked, there are manifests alone", hosts, v.Backend, v.Object.Name), nil
+	}
 	if refusal, refused := target.Refusal(); refused {
 		info := proxy.Describe(refusal.Rule)
 		e.add(Decision{
@@ -171,7 +182,11 @@ func (e *explainer) answerer(r aggregator.Routing, a *aggregator.Admission) (str
 		})
 		return "", &refusal
 	}
-	return fmt.Sprintf("goes to https://%s, the backend %s of APIService %s", strings.Join(v.Resolution.Hosts, " or https://"), v.Backend, v.Object.Name), nil
+	answer := fmt.Sprintf("goes to https://%s, the backend %s of APIService %s", hosts, v.Backend, v.Object.Name)
+	if resource, gv := e.unlistedResource(v, a); resource != "" {
+		answer += fmt.Sprintf(", which lists no resource %s in %s and is to answer 404 for it", resource, gv)
+	}
+	return answer, nil
 }
 
 // addBackend tells how the backend is reached and what it would see.

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -111,7 +112,16 @@ func ParseTarget(word string) (Target, error) {
 	return Target{}, fmt.Errorf("target %q: there is no kind %q: write %s", word, kind, forms)
 }
 
-// Parse reads targets. The word request takes the two words after it as its method and its path; as applies to every
+// pathOf leaves the scheme and the host of a URL away, as kubectl -v=8 prints one; what is no URL stays as it is.
+func pathOf(word string) string {
+	u, err := url.Parse(word)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return word
+	}
+	return u.RequestURI()
+}
+
+// Parse reads targets. The word request takes the two words after it as its method and its path, or a URL with that; as applies to every
 // request. No target at all, an impersonation without a request or without a user, and a word that is no target are
 // errors.
 func Parse(words []string, as Impersonation) ([]Target, error) {
@@ -119,6 +129,7 @@ func Parse(words []string, as Impersonation) ([]Target, error) {
 		return nil, fmt.Errorf("name what to explain: %s", forms)
 	}
 	var targets []Target
+	words = slices.Clone(words)
 	for len(words) > 0 {
 		if words[0] != string(KindRequest) {
 			t, err := ParseTarget(words[0])
@@ -127,6 +138,9 @@ func Parse(words []string, as Impersonation) ([]Target, error) {
 			}
 			targets, words = append(targets, t), words[1:]
 			continue
+		}
+		if len(words) > 2 {
+			words[2] = pathOf(words[2])
 		}
 		if len(words) < 3 || !strings.HasPrefix(words[2], "/") {
 			return nil, fmt.Errorf("target %q: write request METHOD URL-PATH, as in request GET /apis/apps/v1", strings.Join(words[:min(len(words), 3)], " "))

@@ -40,6 +40,7 @@ func (e Explanation) Text(color bool) string {
 	e = e.visible()
 	p := &page{color: color}
 	fmt.Fprintf(&p.out, "%s\n\n%s.\n", p.paint(bold, e.Target), oneLine(e.Outcome))
+	p.troubles(e.Troubles)
 	if len(e.Facts) > 0 {
 		p.out.WriteString("\n" + p.paint(bold, "What it meets") + "\n")
 		for _, f := range e.Facts {
@@ -62,6 +63,21 @@ func (e Explanation) Text(color bool) string {
 		}
 	}
 	return p.out.String()
+}
+
+// troubles writes what is wrong and how to mend it, right below the outcome.
+func (p *page) troubles(troubles []Trouble) {
+	for _, t := range troubles {
+		p.out.WriteByte('\n')
+		for _, part := range [...]struct{ name, code, text string }{{"reason", red, t.Reason}, {"mend", green, t.Mend}} {
+			if part.text != "" {
+				fmt.Fprintf(&p.out, "  %s %s\n", p.paint(faint, fmt.Sprintf("%-6s", part.name)), p.paint(part.code, strings.Join(strings.Fields(part.text), " ")))
+			}
+		}
+		for _, command := range t.Commands {
+			fmt.Fprintf(&p.out, "           %s\n", strings.TrimSpace(command))
+		}
+	}
 }
 
 func oneLine(s string) string { return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".") }

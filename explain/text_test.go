@@ -16,11 +16,11 @@ func TestTextEscapesControlCharacters(t *testing.T) {
 	const evil = "a\x1b[31mb\r\a"
 	party := explain.Party{Name: evil, APIService: evil + "1", Backend: evil + "2", Value: evil}
 	e := explain.Explanation{
-		Target: evil, Outcome: evil, Facts: []explain.Fact{{Name: evil, Value: evil}},
+		Target: evil, Outcome: evil, Troubles: []explain.Trouble{{Reason: evil, Mend: evil, Commands: []string{evil}}}, Facts: []explain.Fact{{Name: evil, Value: evil}},
 		Decisions: []explain.Decision{{About: evil, Outcome: evil, Winner: &party, Losers: []explain.Party{party}, Renamed: evil, Diff: "-" + evil + "\n+" + evil}},
 		Changes:   []explain.Change{{Effect: evil, Mend: evil, Commands: []string{evil}}},
 	}
-	if text := e.Text(false); strings.ContainsAny(text, "\x1b\r\a") || strings.Count(text, `a\x1b[31mb\x0d`) != 20 {
+	if text := e.Text(false); strings.ContainsAny(text, "\x1b\r\a") || strings.Count(text, `a\x1b[31mb\x0d`) != 23 {
 		t.Errorf("%d escaped in %q", strings.Count(text, `a\x1b[31mb\x0d`), text)
 	}
 	if text := e.Text(true); strings.Contains(text, "\x1b[31mb") || !strings.Contains(text, "\x1b[1m") {

@@ -10,6 +10,10 @@ import (
 // document or the command line.
 func (e Explanation) visible() Explanation {
 	e.Target, e.Outcome = visible.Text(e.Target), visible.Text(e.Outcome)
+	e.Troubles = slices.Clone(e.Troubles)
+	for i, t := range e.Troubles {
+		e.Troubles[i] = Trouble{visible.Text(t.Reason), visible.Text(t.Mend), visibleLines(t.Commands)}
+	}
 	e.Facts = slices.Clone(e.Facts)
 	for i, f := range e.Facts {
 		e.Facts[i] = Fact{visible.Text(f.Name), visible.Text(f.Value)}
@@ -30,12 +34,17 @@ func (e Explanation) visible() Explanation {
 	e.Changes = slices.Clone(e.Changes)
 	for i := range e.Changes {
 		c := &e.Changes[i]
-		c.Effect, c.Mend, c.Commands = visible.Text(c.Effect), visible.Text(c.Mend), slices.Clone(c.Commands)
-		for n := range c.Commands {
-			c.Commands[n] = visible.Text(c.Commands[n])
-		}
+		c.Effect, c.Mend, c.Commands = visible.Text(c.Effect), visible.Text(c.Mend), visibleLines(c.Commands)
 	}
 	return e
+}
+
+func visibleLines(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = visible.Text(line)
+	}
+	return out
 }
 
 func (p Party) visible() Party {

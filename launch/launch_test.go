@@ -103,6 +103,9 @@ func TestMakesAPIServices(t *testing.T) {
 		if slices.Contains(want, v.Object.Name) && v.Object.Spec.InsecureSkipTLSVerify {
 			t.Errorf("%s is not verified, though the certificate is kagg's", v.Object.Name)
 		}
+		if made := v.Object.Annotations[aggregator.MadeUpAnnotation] != ""; made != slices.Contains(want, v.Object.Name) {
+			t.Errorf("%s is marked as made up: %v", v.Object.Name, made)
+		}
 	}
 	if _, err := s.Aggregator().Snapshot().OpenAPIV2(); err != nil {
 		t.Error(err)

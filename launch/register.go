@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -23,6 +24,7 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
+	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/discoverymerge"
 )
 
@@ -56,7 +58,7 @@ func (s *Server) register(ctx context.Context, behind service, r readiness) ([]s
 	}
 	var names []string
 	elsewhere := false
-	for _, a := range apiServices(groupVersions, behind, ca) {
+	for _, a := range apiServices(groupVersions, behind, ca, s.options.Command[0]) {
 		_, err := client.ApiregistrationV1().APIServices().Create(ctx, a, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
 			why := "kagg serves it itself"
@@ -168,8 +170,8 @@ func listed(body []byte) ([]schema.GroupVersion, error) {
 
 // apiServices makes an APIService for each group-version: groups alike, versions of a group in the order in which
 // Kubernetes puts those of equal priority. The core group cannot have one of a custom apiserver. Without a CA the
-// child's certificate is not verified.
-func apiServices(groupVersions []schema.GroupVersion, behind service, ca []byte) []*apiregistrationv1.APIService {
+// child's certificate is not verified. They are marked as made up for the command.
+func apiServices(groupVersions []schema.GroupVersion, behind service, ca []byte, command string) []*apiregistrationv1.APIService {
 	sorted := slices.SortedFunc(slices.Values(groupVersions), func(a, b schema.GroupVersion) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), version.CompareKubeAwareVersionStrings(b.Version, a.Version))
 	})
@@ -182,7 +184,9 @@ func apiServices(groupVersions []schema.GroupVersion, behind service, ca []byte)
 			priority = max(1, out[i-1].Spec.VersionPriority-1)
 		}
 		out = append(out, &apiregistrationv1.APIService{
-			ObjectMeta: metav1.ObjectMeta{Name: gv.Version + "." + gv.Group},
+			ObjectMeta: metav1.ObjectMeta{
+				Name: gv.Version + "." + gv.Group, Annotations: map[string]string{aggregator.MadeUpAnnotation: filepath.Base(command)},
+			},
 			Spec: apiregistrationv1.APIServiceSpec{
 				Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: groupPriority, VersionPriority: priority,
 				Service:               &apiregistrationv1.ServiceReference{Namespace: behind.namespace, Name: behind.name},

@@ -1,0 +1,4 @@
+package explain
+
+// Nearest is nearest, for tests.
+var Nearest = nearest
