@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,4 +102,38 @@ func holds(t *testing.T, s *aggregator.Snapshot, effect string) bool {
 	}
 	t.Fatalf("effect %q is not understood", effect)
 	return false
+}
+
+// Of APIServices that kagg made up it is said, where it is said to change them.
+func TestMadeUpAPIServicesAreCalledSo(t *testing.T) {
+	t.Parallel()
+	replay := loadCase(t, "../testdata/explain/versions")
+	target := explain.Target{Kind: explain.KindGroup, Group: "fruit.example"}
+	const says = "kagg made v1.fruit.example up for the command my-apiserver"
+	for _, made := range []bool{false, true} {
+		r := *replay.Recording
+		r.Objects = slices.Clone(r.Objects)
+		for i := range r.Objects {
+			if o := r.Objects[i].Object.DeepCopy(); made && o.GetKind() == "APIService" {
+				annotations := o.GetAnnotations()
+				if annotations == nil {
+					annotations = map[string]string{}
+				}
+				annotations[aggregator.MadeUpAnnotation] = "my-apiserver"
+				o.SetAnnotations(annotations)
+				r.Objects[i].Object = o
+			}
+		}
+		changed, err := aggregator.NewReplay(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := explain.Explain(t.Context(), changed, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := e.Text(false); strings.Contains(text, says) != made {
+			t.Errorf("made up: %v\n%s", made, text)
+		}
+	}
 }

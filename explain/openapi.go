@@ -227,10 +227,19 @@ func keyOfPath(path string) string {
 func (e *explainer) addOpenAPIV3(key string) {
 	v3 := e.snapshot.OpenAPIV3()
 	owner, owned := v3.Owners[key]
+	mine := func(d openapimerge.Decision) bool {
+		return d.Subject.Kind == openapimerge.KindGroupVersion && d.Subject.Name == key
+	}
+	contested := slices.ContainsFunc(v3.Decisions, mine)
 	for _, d := range v3.Decisions {
-		mine := d.Subject.Kind == openapimerge.KindGroupVersion && d.Subject.Name == key
+		if d.Rule == openapimerge.RuleV3Served {
+			if contested {
+				continue // about the backend's other keys
+			}
+			d.Outcome, d.Count = fmt.Sprintf("/openapi/v3/%s is served by %s, as nobody else claims it", key, d.Subject.Name), 0
+		}
 		backend := owned && d.Subject.Kind == openapimerge.KindBackend && d.Subject.Name == owner.Backend
-		if mine || backend {
+		if mine(d) || backend {
 			e.add(ofOpenAPI(AreaOpenAPIV3, d))
 			e.changeOpenAPI(&d)
 		}

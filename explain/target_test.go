@@ -14,7 +14,7 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	ann := explain.Impersonation{User: "ann", UID: "7", Groups: []string{"pickers"}}
-	words := strings.Fields("group/a.io group/core version/a.io/v1 version/v1 version//v1 version/core/v1 resource/ap.a.io path/apis/x path//apis/x definition/io.X apiservice/v1.a.io request get /apis?x=1 request LIST /x")
+	words := strings.Fields("group/a.io group/core version/a.io/v1 version/v1 version//v1 version/core/v1 resource/ap.a.io path/apis/x path//apis/x definition/io.X apiservice/v1.a.io request get /apis?x=1 request LIST /x request GET https://127.0.0.1:6443/apis/a.io?limit=1")
 	targets, err := explain.Parse(words, ann)
 	if err != nil {
 		t.Fatal(err)
@@ -27,11 +27,12 @@ func TestParse(t *testing.T) {
 		"group/a.io", "group/core", "version/a.io/v1", "version/core/v1", "version/core/v1", "version/core/v1", "resource/ap.a.io",
 		"path/apis/x", "path/apis/x", "definition/io.X", "apiservice/v1.a.io",
 		"request GET /apis?x=1 --as ann --as-uid 7 --as-group pickers", "request LIST /x --as ann --as-uid 7 --as-group pickers",
+		"request GET /apis/a.io?limit=1 --as ann --as-uid 7 --as-group pickers",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, target := range targets[:len(targets)-2] {
+	for _, target := range targets[:len(targets)-3] {
 		if again, err := explain.ParseTarget(target.String()); err != nil || !cmp.Equal(again, target) {
 			t.Errorf("%s is read as %+v, %v", target, again, err)
 		}
@@ -41,17 +42,18 @@ func TestParse(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for words, says := range map[string]string{
-		"":                    "name what to explain",
-		"apples":              "resource/NAME",
-		"group/":              "group/NAME",
-		"grup/a":              `no kind "grup"`,
-		"version/a/v1/x":      "version/GROUP/VERSION",
-		"version/a/":          "version/GROUP/VERSION",
-		"request/GET":         "words of their own",
-		"request":             "request METHOD URL-PATH",
-		"request GET":         "request METHOD URL-PATH",
-		"request GET apis":    "request METHOD URL-PATH",
-		"request GET group/a": "request METHOD URL-PATH",
+		"":                     "name what to explain",
+		"request GET https://": "request METHOD URL-PATH",
+		"apples":               "resource/NAME",
+		"group/":               "group/NAME",
+		"grup/a":               `no kind "grup"`,
+		"version/a/v1/x":       "version/GROUP/VERSION",
+		"version/a/":           "version/GROUP/VERSION",
+		"request/GET":          "words of their own",
+		"request":              "request METHOD URL-PATH",
+		"request GET":          "request METHOD URL-PATH",
+		"request GET apis":     "request METHOD URL-PATH",
+		"request GET group/a":  "request METHOD URL-PATH",
 	} {
 		if _, err := explain.Parse(strings.Fields(words), explain.Impersonation{}); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q gives %v, want %q", words, err, says)
