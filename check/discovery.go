@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
+	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/availability"
 	"github.com/kagg-project/kagg/discoverymerge"
 )
@@ -269,6 +270,17 @@ func (f Facts) duplicates(what string, pick func(*groupNames) (of, beside names)
 				Message: fmt.Sprintf("the %s %q of %s means %s", what, name, group, strings.Join(slices.Sorted(maps.Keys(all)), " and ")),
 				Where:   w,
 			})
+		}
+	}
+	return out
+}
+
+// findHidden finds APIServices with a service that take a group-version from what is served locally.
+func findHidden(f Facts) []Finding {
+	var out []Finding
+	for _, d := range f.decided(discoverymerge.RuleSourcePrecedence) {
+		if d.Winner.Backend != aggregator.LocalBackend {
+			out = append(out, Finding{Message: d.Outcome, Where: f.atVersion(d.Winner.APIService, d.Subject.Group, d.Subject.Version)})
 		}
 	}
 	return out

@@ -103,5 +103,17 @@ ok`,
 			Failing:  `{"resource": "fischers", "singularResource": "fish", ...}, {"resource": "flunders", "singularResource": "fish", ...}`,
 			Mended:   `{"resource": "fischers", "singularResource": "fischer", ...}, {"resource": "flunders", "singularResource": "flunder", ...}`,
 		},
+		{
+			Code: "KAGG049", Name: "group-version-hidden", Area: AreaDiscovery, Severity: SeverityWarning,
+			Title:    "an APIService that takes a group-version from a CustomResourceDefinition or from Kubernetes itself",
+			Why:      "Requests go to the backend: the objects of the definition, or of the built-in kinds, are out of reach while the APIService is there.",
+			Mend:     "Give the backend's API a group of its own, or remove the definition.",
+			Upstream: "k8s.io/apiserver/pkg/endpoints/discovery/aggregated/handler.go, calculateAPIGroupsLocked",
+			find:     findHidden,
+			Failing: `spec: {group: wardle.example.com, version: v1, service: {...}}   # an APIService
+---
+spec: {group: wardle.example.com, versions: [{name: v1, ...}]}   # a CustomResourceDefinition`,
+			Mended: `spec: {group: local.wardle.example.com, versions: [{name: v1, ...}]}   # a CustomResourceDefinition`,
+		},
 	}
 }
