@@ -49,6 +49,13 @@ func (f Facts) reachable(d *documents) bool {
 	})
 }
 
+// unavailable tells whether an APIService is known to be: that is to be mended, and not what its backend does not
+// describe.
+func (f Facts) unavailable(apiService string) bool {
+	v := f.view(apiService)
+	return v != nil && v.Condition.Status == "False"
+}
+
 // findModels finds v2 documents that kubectl's models cannot be made of.
 func findModels(f Facts) []Finding {
 	var out []Finding
@@ -109,7 +116,7 @@ func findUndescribed(f Facts) []Finding {
 	var out []Finding
 	for _, d := range f.documents {
 		for _, v := range d.versions {
-			if d.v2 != nil && !d.v2.hasPathsOf(v) && !d.hasKey(v) {
+			if d.v2 != nil && !d.v2.hasPathsOf(v) && !d.hasKey(v) && !f.unavailable(v.apiService) {
 				w := f.atName(v.apiService)
 				w.Path = d.v2.path
 				out = append(out, Finding{Message: fmt.Sprintf("the OpenAPI documents of %s have no path of %s", d.Label(), v.GroupVersion), Where: w})
@@ -129,7 +136,7 @@ func findVersionsNotInV3(f Facts) []Finding {
 	var out []Finding
 	for _, d := range f.documents {
 		for _, v := range d.versions {
-			if d.hasIndex && !d.hasKey(v) && (d.v2 == nil || d.v2.hasPathsOf(v)) {
+			if d.hasIndex && !d.hasKey(v) && (d.v2 == nil || d.v2.hasPathsOf(v)) && !f.unavailable(v.apiService) {
 				w := f.atName(v.apiService)
 				w.Path = "/openapi/v3"
 				out = append(out, Finding{Message: fmt.Sprintf("the index /openapi/v3 of %s has no %s", d.Label(), v.key()), Where: w})
