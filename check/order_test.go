@@ -25,7 +25,7 @@ func TestPreferredLessStable(t *testing.T) {
 		"v1beta1=15 preview=10 v1beta2": "",
 	} {
 		var objects []string
-		for _, one := range strings.Fields(versions) {
+		for one := range strings.FieldsSeq(versions) {
 			version, priority, _ := strings.Cut(one, "=")
 			if priority == "" {
 				priority = "5"
