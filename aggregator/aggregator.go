@@ -54,6 +54,7 @@ type Aggregator struct {
 	snapshots     *snapshots
 	routes        *router
 	files         *files
+	fileErrors    fileErrors
 	served        chan struct{} // told when what is served changed
 	url           string
 	stopping      context.Context //nolint:containedctx // ends when the aggregator is told to stop

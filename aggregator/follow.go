@@ -50,6 +50,7 @@ func (a *Aggregator) followFiles(ctx context.Context) ([]manifest.Object, <-chan
 			for _, name := range u.Mended {
 				a.config.OnEvent(Event{Subject: "files", Message: name + ": good again"})
 			}
+			a.fileErrors.follow(u)
 			replace(later, u.Objects)
 		})
 	})

@@ -32,6 +32,7 @@ func (a *Aggregator) recordServer() *recording.Server {
 		Kagg: Version(), Kubernetes: ServerVersion().GitVersion, URL: a.url, Time: time.Now().UTC().Truncate(time.Second),
 		Profile:                   string(a.config.Profile),
 		TrustedCA:                 string(a.trust.roots),
+		FileErrors:                a.fileErrors.list(),
 		RequestHeaderAllowedNames: a.config.RequestHeader.AllowedNames,
 		RequestHeaderClientCA:     string(a.auth.proxies.CurrentCABundleContent()),
 	}

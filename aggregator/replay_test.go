@@ -194,3 +194,26 @@ func TestRecordOfASilentBackend(t *testing.T) {
 		t.Errorf("the document that was known is not recorded: %+v", recorded.Backends)
 	}
 }
+
+// A recording tells what is wrong with a watched file, until it is mended.
+func TestRecordOfABadFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	wrong := func() []recording.FileError {
+		recorded, err := r.aggregator.Record(t.Context(), aggregator.RecordOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return recorded.Server.FileErrors
+	}
+	if errs := wrong(); len(errs) > 0 {
+		t.Errorf("at first: %v", errs)
+	}
+	r.write("missing.yaml", strings.Replace(missingAPIService, "versionPriority", "versionPrioritty", 1))
+	r.eventually("the error is recorded", func() bool {
+		errs := wrong()
+		return len(errs) == 1 && filepath.IsAbs(errs[0].File) && errs[0].Line == 4 && strings.Contains(errs[0].Mend, "versionPriority")
+	})
+	r.write("missing.yaml", missingAPIService)
+	r.eventually("it is mended", func() bool { return len(wrong()) == 0 })
+}

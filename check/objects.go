@@ -16,15 +16,27 @@ import (
 
 // findRefused repeats what the manifest loader refused, but for what has a code of its own.
 func findRefused(f Facts) []Finding {
-	return refused(f.Inputs, func(e *manifest.Error) bool { return !isNameMismatch(e) && !isAddress(e) })
+	return refused(f.inputs(), func(e *manifest.Error) bool { return !isNameMismatch(e) && !isAddress(e) })
 }
 
 // findNameMismatch repeats what it refused for an APIService's name that is not what its spec makes it.
-func findNameMismatch(f Facts) []Finding { return refused(f.Inputs, isNameMismatch) }
+func findNameMismatch(f Facts) []Finding { return refused(f.inputs(), isNameMismatch) }
 
 // findAddress finds addresses that the loader refused, or that were found to be none when they were looked at.
 func findAddress(f Facts) []Finding {
-	return append(refused(f.Inputs, isAddress), unresolved(proxy.CauseInvalidEndpoint, proxy.CauseUnsupportedType)(f)...)
+	return append(refused(f.inputs(), isAddress), unresolved(proxy.CauseInvalidEndpoint, proxy.CauseUnsupportedType)(f)...)
+}
+
+// inputs are what the loader refused, here or where a running kagg watches its files.
+func (f Facts) inputs() []*manifest.Error {
+	out := slices.Clone(f.Inputs)
+	if f.Replay == nil || f.Replay.Recording.Server == nil {
+		return out
+	}
+	for _, e := range f.Replay.Recording.Server.FileErrors {
+		out = append(out, &manifest.Error{File: e.File, Line: e.Line, Field: e.Field, Message: e.Message, Mend: e.Mend})
+	}
+	return out
 }
 
 func refused(inputs []*manifest.Error, wanted func(*manifest.Error) bool) []Finding {

@@ -41,8 +41,19 @@ type Server struct {
 	RequestHeaderClientCA string `json:"requestHeaderClientCA,omitempty"`
 	// RequestHeaderAllowedNames are the common names of believed front proxies.
 	RequestHeaderAllowedNames []string `json:"requestHeaderAllowedNames,omitempty"`
+	// FileErrors are what is wrong with the files that kagg watches, whose last good content it serves, by file and line.
+	FileErrors []FileError `json:"fileErrors,omitempty"`
 	// TrustedCA is what APIServices without a caBundle are verified by beside the system's roots, in PEM.
 	TrustedCA string `json:"trustedCA,omitempty"`
+}
+
+// FileError is what manifest.Error says, of a file with its whole path.
+type FileError struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+	Mend    string `json:"mend,omitempty"`
 }
 
 // Documents are what one server says of its API, as it said it; nil where it says nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"encoding/xml"
 	"io"
 	"os"
@@ -124,7 +125,7 @@ func TestDocumentIsWritten(t *testing.T) {
 	}
 	defer func() { _ = plot.Close() }()
 	for d := xml.NewDecoder(plot); ; {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Fatal(err)

@@ -18,9 +18,11 @@ const (
 	// backdate lets a client or backend whose clock is a little behind accept a new certificate.
 	backdate = 5 * time.Minute
 
-	// AdminUser and AdminGroup are who the kubeconfig of kagg names.
-	AdminUser      = "kubernetes-admin"
-	AdminGroup     = "system:masters"
+	// AdminUser is whom the kubeconfig of kagg names.
+	AdminUser = "kubernetes-admin"
+	// AdminGroup is the group that AdminUser is in.
+	AdminGroup = "system:masters"
+
 	apiserverUser  = "system:kagg:apiserver"
 	apiserverGroup = "system:kagg:apiservers"
 	frontProxyUser = "front-proxy-client"
