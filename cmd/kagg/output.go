@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"sync"
 )
 
 // Formats of what a command prints.
@@ -20,4 +21,17 @@ func coloured(out io.Writer) bool {
 	}
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// oneByOne is a writer for several who write at the same time: a command, and what is told of it.
+type oneByOne struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+// Write implements io.Writer.
+func (o *oneByOne) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.to.Write(p)
 }

@@ -178,17 +178,18 @@ func (f *sourceFlags) readStdin(in io.Reader) ([]byte, error) {
 
 // launchOptions are how a command, or a kagg alone, is started.
 func (f *sourceFlags) launchOptions(s streams, command []string) (launch.Options, error) {
+	told := &oneByOne{to: s.Err}
 	o := launch.Options{
 		Command: command, Bare: f.bare, Timeout: f.timeout, Unavailable: f.unavailable,
 		Config:   aggregator.Config{Filenames: f.filenames, Recursive: f.recursive, Endpoints: f.overrides},
-		Progress: func(text string) { _, _ = fmt.Fprintln(s.Err, text) },
+		Progress: func(text string) { _, _ = fmt.Fprintln(told, text) },
 	}
 	if f.showOutput {
-		out, err := newConsole(s.Err, formatText)
+		out, err := newConsole(told, formatText)
 		if err != nil {
 			return o, err
 		}
-		o.Output, o.Config.OnEvent = s.Err, out.event
+		o.Output, o.Config.OnEvent = told, out.event
 	}
 	return o, nil
 }
