@@ -166,7 +166,12 @@ func (f *checkFlags) run(cmd *cobra.Command, s streams, command []string) error 
 	if err != nil {
 		return interrupted(cmd.Context(), err)
 	}
-	found := check.Run(facts, checks)
+	return f.report(s, format, limit, checks, check.Run(facts, checks))
+}
+
+// report prints the findings, and fails where some are at or above the limit.
+func (f *checkFlags) report(s streams, format report.Format, limit check.Severity, checks []check.Check, found []check.Finding) error {
+	var err error
 	r := report.Report{Findings: found, Checks: checks, Version: aggregator.Version(), Colour: coloured(s.Out)}
 	if r.Folder, err = os.Getwd(); err != nil {
 		return err

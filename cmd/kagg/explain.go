@@ -79,6 +79,11 @@ What is looked at in place of a running kagg:
 			return f.run(cmd, s, command, targets)
 		},
 	}
+	f.addFlags(cmd)
+	return cmd
+}
+
+func (f *explainFlags) addFlags(cmd *cobra.Command) {
 	f.source.addFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", outputText, "text, json or yaml")
@@ -86,7 +91,6 @@ What is looked at in place of a running kagg:
 	flags.StringVar(&f.as.UID, "as-uid", "", "UID of the user of --as")
 	flags.StringArrayVar(&f.as.Groups, "as-group", nil, "group of the user of --as; repeatable")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{outputText, outputJSON, outputYAML}, cobra.ShellCompDirectiveNoFileComp)))
-	return cmd
 }
 
 func (f *explainFlags) check(cmd *cobra.Command, args []string) error {
