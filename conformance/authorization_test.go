@@ -120,31 +120,23 @@ func documented(t *testing.T) (role string, commands [][]string) {
 	return role, commands
 }
 
-// TestDemoUnderRBAC gives the demo's apiservers the documented rights and no others.
+// TestDemoUnderRBAC finds the demo's apiservers with all rights that they need, and then leaves them the documented
+// ones alone.
 func TestDemoUnderRBAC(t *testing.T) {
 	t.Parallel()
 	kagg := harness.StartDemo(t, "--authorization-mode=RBAC")
 	kubectl := harness.NewKubectl(t, kagg.Kubeconfig)
-	const apiserver = "system:kagg:apiserver"
-	if hints := commandsOf(t, kagg, apiserver); len(hints) != 1 || !strings.Contains(strings.Join(hints[0], " "), "extension-apiserver-authentication-reader") {
-		t.Errorf("the first denial of an apiserver without rights is followed by %q", hints)
-	}
-	role, commands := documented(t)
-	kubectl.Command("apply", "-f", "-").WithInput(role).Out(t)
-	// The apiserver waits for what the last one gives, so that it starts with all of its rights.
-	last := 0
-	for i, args := range commands {
-		if strings.Contains(strings.Join(args, " "), "authentication-reader") {
-			last = i
-			continue
-		}
-		kubectl.Command(args...).Out(t)
-	}
-	kubectl.Command(commands[last]...).Out(t)
 	for _, service := range []string{"v1.orchard.demo.kagg.dev", "v1.weather.demo.kagg.dev"} {
 		kubectl.Command("wait", "--for=create", "--timeout=30s", "apiservice/"+service).Out(t)
 		kubectl.Command("wait", "--for=condition=Available", "--timeout=60s", "apiservice/"+service).Out(t)
 	}
+	role, commands := documented(t)
+	kubectl.Command("apply", "-f", "-").WithInput(role).Out(t)
+	for _, args := range commands {
+		kubectl.Command(args...).Out(t)
+	}
+	kubectl.Command("delete", "clusterrolebinding", "kagg-demo-delegation").Out(t)
+	kubectl.Command("delete", "rolebinding", "-n", "kube-system", "kagg-demo-authentication").Out(t)
 	kubectl.Command("get", "apples").Out(t)
 	kubectl.Command("get", "forecasts").Out(t)
 	stderr := kubectl.Command("get", "apples", "--as=alice").Fail(t)
@@ -158,8 +150,7 @@ func TestDemoUnderRBAC(t *testing.T) {
 		}
 		return nil
 	})
-	// Each distinct denial is told: the apiserver had one, before it had any right.
-	if n := strings.Count(kagg.Output().String(), fmt.Sprintf("user %q cannot", apiserver)); n != 1 {
-		t.Errorf("the apiserver was refused %d different things, want 1:\n%s", n, kagg.Output())
+	if told := fmt.Sprintf("user %q cannot", "system:kagg:apiserver"); strings.Contains(kagg.Output().String(), told) {
+		t.Errorf("an apiserver of the demo was refused something:\n%s", kagg.Output())
 	}
 }
