@@ -137,7 +137,8 @@ func (o *observation) replayDiscovery(spec backendSpec, d *recording.Documents, 
 // decodeDiscovery reads the recorded discovery documents of a server.
 func decodeDiscovery(d *recording.Documents) (map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery, error) {
 	out := map[schema.GroupVersion]*apidiscoveryv2.APIVersionDiscovery{}
-	for name, content := range d.Legacy {
+	for _, name := range slices.Sorted(maps.Keys(d.Legacy)) {
+		content := d.Legacy[name]
 		gv := parseGroupVersion(name)
 		entry, err := discoverymerge.DecodeLegacy(gv, content)
 		if err != nil {

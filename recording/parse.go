@@ -1,10 +1,10 @@
 package recording
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -106,14 +106,13 @@ func parseDocuments(files Files, o manifest.Options) (*Recording, error) {
 		}
 		folders[folder][file] = content
 	}
-	for folder, content := range folders {
-		b, err := parseBackend(folder, content)
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		b, err := parseBackend(folder, folders[folder])
 		if err != nil {
 			return nil, err
 		}
 		r.Backends = append(r.Backends, b)
 	}
-	slices.SortFunc(r.Backends, func(a, b Backend) int { return cmp.Compare(a.Folder, b.Folder) })
 	return r, nil
 }
 
