@@ -151,11 +151,8 @@ func (f *checkFlags) run(cmd *cobra.Command, s streams, command []string) error 
 		_, err := io.WriteString(s.Out, checks[0].Page())
 		return err
 	}
-	// The local APIs, started for files that lack them, are no news.
-	if s.SetLog != nil {
-		if err := s.SetLog(logging{format: formatText}, s.Err, func() bool { return true }); err != nil {
-			return err
-		}
+	if err := f.quiet(s); err != nil {
+		return err
 	}
 	var facts check.Facts
 	if len(command) > 0 {
