@@ -276,7 +276,7 @@ func (a *Aggregator) startLoop(ctx context.Context) error {
 		return err
 	}
 	apiServices := registration.ApiregistrationV1().APIServices()
-	builtin, err := readBuiltinAPIs(ctx, a.local.ClientConfig())
+	builtin, err := readBuiltinAPIs(ctx, a.local)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
+	"github.com/kagg-project/kagg/delegate"
 	"github.com/kagg-project/kagg/delegate/customresources"
 	"github.com/kagg-project/kagg/discoverymerge"
 	"github.com/kagg-project/kagg/internal/inprocess"
@@ -53,7 +54,8 @@ type builtinAPIs struct {
 }
 
 // readBuiltinAPIs asks the local APIs through an in-process client.
-func readBuiltinAPIs(ctx context.Context, config *rest.Config) (*builtinAPIs, error) {
+func readBuiltinAPIs(ctx context.Context, server *delegate.Server) (*builtinAPIs, error) {
+	config := server.ClientConfig()
 	rt, err := rest.TransportFor(config)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,9 @@ func readBuiltinAPIs(ctx context.Context, config *rest.Config) (*builtinAPIs, er
 			b.discovery[gv] = &entry
 		}
 	}
-	b.openAPI = sync.OnceValue(func() openapimerge.Input { return readBuiltinOpenAPI(context.WithoutCancel(ctx), rt, config.Host) })
+	b.openAPI = sync.OnceValue(func() openapimerge.Input {
+		return readBuiltinOpenAPI(context.WithoutCancel(ctx), server, rt, config.Host)
+	})
 	return b, nil
 }
 
@@ -132,17 +136,29 @@ func (l *localAPIs) serveOpenAPIV3(w http.ResponseWriter, req *http.Request, del
 	builtin.ServeHTTP(w, req)
 }
 
-func readBuiltinOpenAPI(ctx context.Context, rt http.RoundTripper, host string) openapimerge.Input {
+func readBuiltinOpenAPI(ctx context.Context, server *delegate.Server, rt http.RoundTripper, host string) openapimerge.Input {
 	in := openapimerge.Input{APIService: localDelegate, Local: true, Backend: localBackend}
-	if body, err := getLocal(ctx, rt, host+"/openapi/v2", runtime.ContentTypeJSON); err != nil {
+	if err := readBuiltinOpenAPIV2(server, &in); err != nil {
 		in.V2Failure = err.Error()
-	} else if in.V2, err = openapimerge.DecodeV2(body); err != nil {
-		in.V2Failure = err.Error()
-	} else {
-		in.V2ETag, in.Prepared = openapimerge.LocalETag(body), openapimerge.Prepare(in.V2)
+	}
+	if index, ok := server.OpenAPIV3Index(); ok {
+		in.V3 = index
+		return in
 	}
 	readOpenAPIV3(ctx, rt, host, &in)
 	return in
+}
+
+func readBuiltinOpenAPIV2(server *delegate.Server, in *openapimerge.Input) error {
+	body, err := server.OpenAPIV2()
+	if err != nil {
+		return err
+	}
+	if in.Prepared, err = openapimerge.PrepareEncoded(body); err != nil {
+		return err
+	}
+	in.V2, in.V2ETag = in.Prepared.Source(), openapimerge.LocalETag(body)
+	return nil
 }
 
 // customResourcesHost stands for the second delegate, which is asked in process.

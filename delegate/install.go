@@ -112,7 +112,7 @@ func (s *Server) storages() (storages, error) {
 }
 
 // installGroups serves every group version, and the discovery of all.
-func (s *Server) installGroups(docs *documents) error {
+func (s *Server) installGroups() error {
 	all, err := s.storages()
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (s *Server) installGroups(docs *documents) error {
 		if err != nil {
 			return err
 		}
-		types[group] = docs.converter(objects)
+		types[group] = s.documents.converter(objects)
 	}
 	go prebuild(types)
 	versions := servedVersions(all)

@@ -17,7 +17,6 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/mux"
 	aggregatoropenapi "k8s.io/kube-aggregator/pkg/generated/openapi"
-	"k8s.io/kube-openapi/pkg/builder"
 	"k8s.io/kube-openapi/pkg/builder3"
 	"k8s.io/kube-openapi/pkg/cached"
 	"k8s.io/kube-openapi/pkg/common"
@@ -45,7 +44,7 @@ func definitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefiniti
 	return out
 }
 
-// documents builds the OpenAPI documents when they are first asked for.
+// documents are the OpenAPI documents, made when they are first asked for.
 type documents struct {
 	version   string
 	container *restful.Container
@@ -85,32 +84,20 @@ const (
 	unauthorizedText = "Unauthorized"
 )
 
-// v2 is the whole Swagger document.
-func (d *documents) v2() (*spec.Swagger, error) {
-	c := genericapiserver.DefaultOpenAPIConfig(definitions, d.namer())
-	c.Info = d.info()
-	c.SecurityDefinitions = &spec.SecurityDefinitions{bearerToken: &spec.SecurityScheme{SecuritySchemeProps: spec.SecuritySchemeProps{
-		Type: "apiKey", Name: "authorization", In: "header", Description: bearerTokenText,
-	}}}
-	c.DefaultSecurity = []map[string][]string{{bearerToken: {}}}
-	c.CommonResponses = map[int]spec.Response{
-		http.StatusUnauthorized: {ResponseProps: spec.ResponseProps{Description: unauthorizedText}},
-	}
-	s, err := builder.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices(d.container.RegisteredWebServices()), c)
-	if err != nil {
-		return nil, fmt.Errorf("building OpenAPI v2 of the local APIs: %w", err)
-	}
-	s.Definitions = handler.PruneDefaults(s.Definitions)
-	return s, nil
-}
-
 // install serves /openapi/v2 and /openapi/v3.
 func (d *documents) install(m *mux.PathRecorderMux) error {
 	handler.NewOpenAPIServiceLazy(cached.Once(cached.Func(func() (*spec.Swagger, string, error) {
-		s, err := d.v2()
+		s, err := d.swagger()
 		return s, "", err
 	}))).RegisterOpenAPIVersionedService("/openapi/v2", m)
+	if err := d.v3().RegisterOpenAPIV3VersionedService("/openapi/v3", m); err != nil {
+		return fmt.Errorf("serving /openapi/v3: %w", err)
+	}
+	return nil
+}
 
+// v3 serves the documents of the group-versions, each built from its routes when it is asked for.
+func (d *documents) v3() *handler3.OpenAPIService {
 	v3 := handler3.NewOpenAPIService()
 	config := sync.OnceValue(d.config3)
 	for _, ws := range d.container.RegisteredWebServices() {
@@ -124,10 +111,7 @@ func (d *documents) install(m *mux.PathRecorderMux) error {
 			return s, "", nil
 		})))
 	}
-	if err := v3.RegisterOpenAPIV3VersionedService("/openapi/v3", m); err != nil {
-		return fmt.Errorf("serving /openapi/v3: %w", err)
-	}
-	return nil
+	return v3
 }
 
 // ownExtensions lets several documents be built at once from one set of definitions: the builder writes

@@ -129,6 +129,7 @@ type Server struct {
 	accounts   *serviceaccount.Controller
 	admission  admission.Interface
 	client     *rest.Config
+	documents  *documents
 }
 
 // servedVersion shows Config.Version where the library would show its own.
@@ -163,11 +164,11 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.generic = server
 	s.serveIssuer()
-	docs := newDocuments(cfg.Version, server.Handler.GoRestfulContainer)
-	if err := s.installGroups(docs); err != nil {
+	s.documents = newDocuments(cfg.Version, server.Handler.GoRestfulContainer)
+	if err := s.installGroups(); err != nil {
 		return nil, err
 	}
-	if err := docs.install(server.Handler.NonGoRestfulMux); err != nil {
+	if err := s.documents.install(server.Handler.NonGoRestfulMux); err != nil {
 		return nil, err
 	}
 	s.client = s.newClientConfig()

@@ -41,6 +41,9 @@ type Prepared struct {
 
 	// used are the nodes that any path leads to.
 	used []bool
+
+	// encodedDefinitions and encodedPaths are those parts as EncodeV2JSON writes them, in order; nil: not known.
+	encodedDefinitions, encodedPaths [][]byte
 }
 
 // Source is the document that was prepared.

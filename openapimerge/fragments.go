@@ -2,6 +2,8 @@ package openapimerge
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +16,48 @@ type origin struct {
 	document *Prepared
 	path     bool
 	number   int
+}
+
+// encoded is the part as its document brought it, if it did.
+func (o origin) encoded() ([]byte, bool) {
+	if o.document == nil {
+		return nil, false
+	}
+	parts := o.document.encodedDefinitions
+	if o.path {
+		parts = o.document.encodedPaths
+	}
+	if parts == nil {
+		return nil, false
+	}
+	return parts[o.number], true
+}
+
+// PrepareEncoded decodes and prepares a document that EncodeV2JSON wrote, and remembers the encoding of its parts. That
+// it was written so is not looked at: what else is given comes out of EncodeJSON as it is.
+func PrepareEncoded(data []byte) (*Prepared, error) {
+	doc, err := DecodeV2(data)
+	if err != nil {
+		return nil, err
+	}
+	var parts struct {
+		Definitions map[string]json.RawMessage `json:"definitions"`
+		Paths       map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(data, &parts); err != nil {
+		return nil, fmt.Errorf("divide an OpenAPI v2 document of %d bytes: %w", len(data), err)
+	}
+	p := Prepare(doc)
+	p.encodedDefinitions, p.encodedPaths = inOrder(parts.Definitions, p.names), inOrder(parts.Paths, p.paths)
+	return p, nil
+}
+
+func inOrder(parts map[string]json.RawMessage, names []string) [][]byte {
+	out := make([][]byte, len(names))
+	for i, name := range names {
+		out[i] = parts[name]
+	}
+	return out
 }
 
 // Fragments are the parts of one merged document as they are encoded, by the inputs' documents that they come from.
@@ -105,13 +149,22 @@ func (e *encoder) paths(r V2Result) {
 }
 
 func (e *encoder) part(i int, name string, from origin, encode func() ([]byte, error)) {
-	content, ok := e.known[from]
+	content, ok := from.encoded()
+	if ok {
+		e.write(i, name, content)
+		return
+	}
+	content, ok = e.known[from]
 	if !ok && e.err == nil {
 		content, e.err = encode()
 	}
 	if from.document != nil {
 		e.next[from] = content
 	}
+	e.write(i, name, content)
+}
+
+func (e *encoder) write(i int, name string, content []byte) {
 	if i > 0 {
 		e.out.WriteByte(',')
 	}

@@ -52,10 +52,11 @@ func changeOne(rt *rapid.T, inputs []Input) []Input {
 	for i, in := range inputs {
 		if in.V2 != nil {
 			if in.Prepared == nil && prepared[in.V2] == nil {
-				prepared[in.V2] = Prepare(in.V2)
+				prepared[in.V2] = prepare(rt, in.V2)
 			}
 			if in.Prepared == nil {
 				in.Prepared = prepared[in.V2]
+				in.V2 = in.Prepared.Source()
 			}
 		}
 		out[i] = in
@@ -69,6 +70,26 @@ func changeOne(rt *rapid.T, inputs []Input) []Input {
 		}
 	}
 	return out
+}
+
+// prepare may prepare the document as one that comes encoded.
+func prepare(rt *rapid.T, doc *spec.Swagger) *Prepared {
+	if rapid.Bool().Draw(rt, "not encoded") {
+		return Prepare(doc)
+	}
+	// The second encoding is that of a document as it is decoded.
+	var p *Prepared
+	for range 2 {
+		data, err := EncodeV2JSON(doc)
+		if err != nil {
+			return Prepare(doc)
+		}
+		if p, err = PrepareEncoded(data); err != nil {
+			rt.Fatal(err)
+		}
+		doc = p.Source()
+	}
+	return p
 }
 
 // What the encoding has no parts for is left to the library.
