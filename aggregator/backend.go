@@ -152,9 +152,13 @@ func (b *backend) unreachable() string {
 	return ""
 }
 
-// discoveryLoop fetches discovery after each interval, and when told to.
+// firstPatience is how long the documents of a new backend wait for the end of its first probe. They are then fetched
+// over its connection, where each would open one of its own.
+const firstPatience = time.Second
+
+// discoveryLoop fetches discovery after each interval, and when told to, which the first probe does.
 func (b *backend) discoveryLoop(ctx context.Context) {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(firstPatience)
 	defer timer.Stop()
 	f := newDiscoveryFetcher(fetcher{rt: b.transport, hosts: b.hosts})
 	wait := b.pace.waiter(b.pace.discovery)
@@ -185,9 +189,9 @@ func (b *backend) discoveryLoop(ctx context.Context) {
 }
 
 // openAPILoop fetches the OpenAPI documents after each interval, and when told
-// to.
+// to, which the first probe does.
 func (b *backend) openAPILoop(ctx context.Context) {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(firstPatience)
 	defer timer.Stop()
 	f := newOpenAPIFetcher(fetcher{rt: b.transport, hosts: b.hosts})
 	wait := b.pace.waiter(b.pace.openAPI)

@@ -27,13 +27,13 @@ func (a *Aggregator) collectGarbage(ctx context.Context) error {
 	a.running.Go(func() { collector.Run(ctx) })
 	a.running.Go(func() {
 		var followed []garbagecollector.Resource
-		var generation uint64
+		var known *discoveryDocument
 		for {
-			s, err := a.snapshots.wait(ctx, func(s *Snapshot) bool { return s.Generation > generation })
+			s, err := a.snapshots.wait(ctx, func(s *Snapshot) bool { return s.discovery != known })
 			if err != nil {
 				return
 			}
-			generation = s.Generation
+			known = s.discovery
 			if now := a.collected(s, client); !slices.EqualFunc(now, followed, sameResource) {
 				followed = now
 				collector.Follow(ctx, now)

@@ -123,7 +123,7 @@ func (p *prober) probe(ctx context.Context, batch []schema.GroupVersion) bool {
 		return false
 	}
 	p.lastProbe.Store(time.Now().UnixNano())
-	changed, turned, recovered, failed := false, false, false, false
+	changed, turned, recovered, failed, first := false, false, false, false, len(p.known) == 0
 	for _, gv := range batch {
 		before, ok := p.known[gv]
 		r := p.settle(before, results[gv])
@@ -136,8 +136,10 @@ func (p *prober) probe(ctx context.Context, batch []schema.GroupVersion) bool {
 	if failed && p.transport != nil {
 		p.transport.CloseIdleConnections()
 	}
-	if recovered {
+	if recovered || first {
 		poke(p.openAPINow)
+	}
+	if recovered {
 		p.awaitDiscovery(ctx)
 	} else if turned {
 		p.wakeDiscovery(discoveryRequest{})
@@ -188,17 +190,36 @@ func (p *prober) ask(ctx context.Context, batch []schema.GroupVersion) map[schem
 	results := make([]availability.ProbeResult, len(batch))
 	var wg sync.WaitGroup
 	for i, gv := range batch {
+		ended := make(chan struct{})
 		wg.Go(func() {
+			defer close(ended)
 			errs := &lastError{RoundTripper: p.transport}
 			results[i] = availability.Probe(ctx, errs, p.spec.resolution.Hosts, availability.Path(gv.Group, gv.Version), p.pace.probeAttempts)
 			if results[i].Failure != "" {
 				results[i].Hint = errs.hint()
 			}
 		})
+		if i == 0 && len(batch) > 1 {
+			letLead(ended)
+		}
 	}
 	wg.Wait()
 	for i, gv := range batch {
 		out[gv] = results[i]
 	}
 	return out
+}
+
+// leadPatience is how much earlier the first of several probes begins, unless it ends before.
+const leadPatience = 100 * time.Millisecond
+
+// letLead waits for the first of several probes, so that the others go over the connection that it opened: without it
+// each would open one of its own, all but one for nothing.
+func letLead(ended <-chan struct{}) {
+	timer := time.NewTimer(leadPatience)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
 }
