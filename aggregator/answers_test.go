@@ -41,7 +41,8 @@ func manyGroups(groups int) []discoverymerge.Input {
 }
 
 // largeOpenAPI is a document of some paths, each with a definition.
-func largeOpenAPI(paths int) *openAPIDocuments {
+func largeOpenAPI(tb testing.TB, paths int) *openAPIDocuments {
+	tb.Helper()
 	document := &spec.Swagger{SwaggerProps: spec.SwaggerProps{
 		Swagger: "2.0", Info: &spec.Info{InfoProps: spec.InfoProps{Title: "large", Version: "v1"}}, Paths: &spec.Paths{Paths: map[string]spec.PathItem{}},
 	}}
@@ -49,16 +50,24 @@ func largeOpenAPI(paths int) *openAPIDocuments {
 		operation := &spec.Operation{OperationProps: spec.OperationProps{ID: fmt.Sprintf("get%d", i), Description: strings.Repeat("what it does ", 10)}}
 		document.Paths.Paths[fmt.Sprintf("/apis/example.com/v1/things%d", i)] = spec.PathItem{PathItemProps: spec.PathItemProps{Get: operation}}
 	}
+	data, err := openapimerge.EncodeV2JSON(document)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	read, err := openapimerge.ReadDocument(data)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	return newOpenAPIDocuments([]openapimerge.Input{{
-		APIService: "v1.example.com", Group: "example.com", Version: "v1", GroupPriorityMinimum: 1000, VersionPriority: 15, Backend: "default/b:443", V2: document,
-	}}, noLocalAPIs(), nil)
+		APIService: "v1.example.com", Group: "example.com", Version: "v1", GroupPriorityMinimum: 1000, VersionPriority: 15, Backend: "default/b:443", V2: read,
+	}}, noLocalAPIs())
 }
 
 // Whatever a client asks for and in whatever order clients come, the answer is the
 // library's own, its headers included.
 func TestAnswersAreTheLibrarys(t *testing.T) {
 	t.Parallel()
-	discovery, openAPI := newDiscoveryDocument(manyGroups(50)), largeOpenAPI(100)
+	discovery, openAPI := newDiscoveryDocument(manyGroups(50)), largeOpenAPI(t, 100)
 	v2, ok := openAPI.serveV2.(*answers)
 	if !ok {
 		t.Fatal("/openapi/v2 is not kept")

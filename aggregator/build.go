@@ -172,16 +172,12 @@ func buildOpenAPI(in buildInput) *openAPIDocuments {
 		inputs = append(inputs, openapimerge.Input{
 			APIService: a.Name, Group: a.Spec.Group, Version: a.Spec.Version,
 			GroupPriorityMinimum: a.Spec.GroupPriorityMinimum, VersionPriority: a.Spec.VersionPriority,
-			Backend: key.label(), V2: seen.v2.document, Prepared: seen.v2.prepared, V2ETag: seen.v2.etag, V2Failure: seen.v2.failure,
+			Backend: key.label(), V2: seen.v2.document, V2ETag: seen.v2.etag, V2Failure: seen.v2.failure,
 			V3: seen.v3.index, V3Failure: seen.v3.failure, Conversion: seen.v2.conversion,
 		})
 	}
-	var previous *openAPIDocuments
-	if in.previous != nil {
-		previous = in.previous.openAPI
+	if p := in.previous; p != nil && p.openAPI.local == in.local && slices.Equal(p.openAPI.remote, inputs) {
+		return p.openAPI
 	}
-	if previous != nil && previous.local == in.local && slices.Equal(previous.remote, inputs) {
-		return previous
-	}
-	return newOpenAPIDocuments(inputs, in.local, previous)
+	return newOpenAPIDocuments(inputs, in.local)
 }

@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/kube-openapi/pkg/handler3"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/openapimerge"
 )
@@ -41,7 +40,6 @@ type openAPIFetcher struct {
 	fetcher
 	pages      map[string]*page
 	conversion *openapimerge.Conversion
-	prepared   *openapimerge.Prepared
 }
 
 func newOpenAPIFetcher(f fetcher) *openAPIFetcher {
@@ -71,25 +69,22 @@ func (f *openAPIFetcher) fetchV3(ctx context.Context) openAPIV3 {
 
 func (f *openAPIFetcher) fetchV2(ctx context.Context) openAPIV2 {
 	const path = "/openapi/v2"
-	value, err := f.document(ctx, path, func(body []byte) (any, error) { return openapimerge.DecodeV2(body) })
+	value, err := f.document(ctx, path, func(body []byte) (any, error) { return openapimerge.ReadDocument(body) })
 	if err != nil {
 		return openAPIV2{failure: err.Error()}
 	}
-	document, ok := value.(*spec.Swagger)
+	document, ok := value.(*openapimerge.Document)
 	if !ok {
 		return openAPIV2{}
 	}
 	// The digest, not the backend's ETag: an ETag that stays though the content
 	// changes must not hide the change.
-	if f.prepared == nil || f.prepared.Source() != document {
-		f.prepared = openapimerge.Prepare(document)
-	}
-	return openAPIV2{document: document, prepared: f.prepared, etag: fmt.Sprintf("%X", f.pages[path].digest)}
+	return openAPIV2{document: document, etag: fmt.Sprintf("%X", f.pages[path].digest)}
 }
 
 // convert gives a v2 document as v3, once for each document. One that cannot be
 // converted gives nil: the merge says so.
-func (f *openAPIFetcher) convert(document *spec.Swagger) *openapimerge.Conversion {
+func (f *openAPIFetcher) convert(document *openapimerge.Document) *openapimerge.Conversion {
 	if document == nil {
 		return nil
 	}

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/delegate"
 	"github.com/kagg-project/kagg/delegate/customresources"
@@ -154,11 +153,9 @@ func readBuiltinOpenAPIV2(server *delegate.Server, in *openapimerge.Input) error
 	if err != nil {
 		return err
 	}
-	if in.Prepared, err = openapimerge.PrepareEncoded(body); err != nil {
-		return err
-	}
-	in.V2, in.V2ETag = in.Prepared.Source(), openapimerge.LocalETag(body)
-	return nil
+	in.V2, err = openapimerge.ReadEncodedDocument(body)
+	in.V2ETag = openapimerge.LocalETag(body)
+	return err
 }
 
 // customResourcesHost stands for the second delegate, which is asked in process.
@@ -177,7 +174,7 @@ func readCustomOpenAPI(custom *customresources.Catalog) openapimerge.Input {
 
 // customOpenAPIV2 goes by way of JSON, as the kube-aggregator does: what is built in
 // process has extensions whose fields are in another order than a client expects.
-func customOpenAPIV2(custom *customresources.Catalog) (*spec.Swagger, string, error) {
+func customOpenAPIV2(custom *customresources.Catalog) (*openapimerge.Document, string, error) {
 	document, etag, err := custom.OpenAPIV2()
 	if err != nil {
 		return nil, "", err
@@ -186,8 +183,8 @@ func customOpenAPIV2(custom *customresources.Catalog) (*spec.Swagger, string, er
 	if err != nil {
 		return nil, "", err
 	}
-	document, err = openapimerge.DecodeV2(data)
-	return document, etag, err
+	read, err := openapimerge.ReadDocument(data)
+	return read, etag, err
 }
 
 func readOpenAPIV3(ctx context.Context, rt http.RoundTripper, host string, in *openapimerge.Input) {

@@ -8,7 +8,6 @@ import (
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-openapi/pkg/handler3"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/availability"
 	"github.com/kagg-project/kagg/discoverymerge"
@@ -44,9 +43,7 @@ type discoveryEntry struct {
 }
 
 type openAPIV2 struct {
-	document *spec.Swagger
-	// prepared is what the merges need to know of the document.
-	prepared *openapimerge.Prepared
+	document *openapimerge.Document
 	etag     string
 	failure  string
 	// conversion is the document as v3, for a backend without v3 of its own.

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/kube-openapi/pkg/cached"
 	"k8s.io/kube-openapi/pkg/handler3"
+	"k8s.io/kube-openapi/pkg/spec3"
 
 	"github.com/kagg-project/kagg/openapimerge"
 )
@@ -22,8 +24,6 @@ type openAPIDocuments struct {
 	inputs func() []openapimerge.Input
 	v2     func() mergedV2
 	v3     func() mergedV3
-	// fragments are shared by all that follow each other.
-	fragments *fragmentsCell
 	// serveV2 negotiates between JSON and protobuf, compresses, and answers
 	// If-None-Match.
 	serveV2 http.Handler
@@ -42,12 +42,9 @@ type mergedV3 struct {
 	err       error
 }
 
-// newOpenAPIDocuments merges nothing yet. previous is nil for the first.
-func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs, previous *openAPIDocuments) *openAPIDocuments {
-	d := &openAPIDocuments{remote: remote, local: local, fragments: &fragmentsCell{}}
-	if previous != nil {
-		d.fragments = previous.fragments
-	}
+// newOpenAPIDocuments merges nothing yet.
+func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs) *openAPIDocuments {
+	d := &openAPIDocuments{remote: remote, local: local}
 	d.inputs = sync.OnceValue(func() []openapimerge.Input {
 		return slices.Concat(local.openAPI(), remote)
 	})
@@ -56,14 +53,17 @@ func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs, previous
 		return mergedV2{result, err}
 	})
 	d.v3 = sync.OnceValue(func() mergedV3 { return mergeV3(d.inputs()) })
-	d.serveV2 = newAnswers(newEncodedV2(d.v2, d.fragments).handler(), nil)
+	d.serveV2 = newAnswers(newEncodedV2(d.v2).handler(), nil)
 	return d
 }
 
 func mergeV3(inputs []openapimerge.Input) mergedV3 {
 	m := mergedV3{result: openapimerge.MergeV3(inputs, openapimerge.UpstreamQuirks()), converted: handler3.NewOpenAPIService()}
-	for key, document := range m.result.Converted {
-		m.converted.UpdateGroupVersion(key, document)
+	for key, conversion := range m.result.Conversions {
+		m.converted.UpdateGroupVersionLazy(key, cached.Once(cached.Func(func() (*spec3.OpenAPI, string, error) {
+			document, err := conversion.Document()
+			return document, conversion.Hash, err
+		})))
 	}
 	m.index, m.err = openapimerge.EncodeV3Index(m.result.Index)
 	m.etag = fmt.Sprintf("%q", openapimerge.Hash(m.index))

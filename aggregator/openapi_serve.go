@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/NYTimes/gziphandler"
@@ -15,9 +14,6 @@ import (
 
 	"github.com/kagg-project/kagg/openapimerge"
 )
-
-// fragmentsCell hands what was encoded of one merged document on to the next.
-type fragmentsCell = atomic.Pointer[openapimerge.Fragments]
 
 // encodedV2 is the merged OpenAPI v2 in its two encodings. It stands where
 // kube-openapi's OpenAPIService would, which encodes the whole document again after
@@ -34,22 +30,17 @@ type v2Form struct {
 	modified time.Time
 }
 
-func newEncodedV2(merged func() mergedV2, fragments *fragmentsCell) encodedV2 {
+func newEncodedV2(merged func() mergedV2) encodedV2 {
 	var e encodedV2
 	e.json = sync.OnceValues(func() (v2Form, error) {
 		m := merged()
 		if m.err != nil {
 			return v2Form{}, m.err
 		}
-		var known openapimerge.Fragments
-		if before := fragments.Load(); before != nil {
-			known = *before
-		}
-		data, next, err := m.result.EncodeJSON(known)
+		data, err := m.result.JSON()
 		if err != nil {
 			return v2Form{}, err
 		}
-		fragments.Store(&next)
 		return v2Form{data, openapimerge.Hash(data), time.Now()}, nil
 	})
 	e.protobuf = sync.OnceValues(func() (v2Form, error) {

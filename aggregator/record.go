@@ -179,7 +179,7 @@ func recordOpenAPI(ctx context.Context, v backendView, b *recording.Backend, o R
 			}
 		}
 		if b.OpenAPIV2 == nil {
-			if b.OpenAPIV2, err = openapimerge.EncodeV2JSON(document); err != nil {
+			if b.OpenAPIV2, err = document.JSON(); err != nil {
 				return err
 			}
 		}

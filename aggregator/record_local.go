@@ -180,7 +180,7 @@ func (a *Aggregator) recordLocal(ctx context.Context, now *localAPIs, o RecordOp
 func recordLocalOpenAPI(ctx context.Context, rt http.RoundTripper, host string, in openapimerge.Input, d *recording.Documents, o RecordOptions) error {
 	var err error
 	if in.V2 != nil {
-		if d.OpenAPIV2, err = openapimerge.EncodeV2JSON(in.V2); err != nil {
+		if d.OpenAPIV2, err = in.V2.JSON(); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func TestRecordingWaitsForNobodyWhoIsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer transport.Close()
-	document, err := openapimerge.DecodeV2([]byte(served))
+	document, err := openapimerge.ReadDocument([]byte(served))
 	if err != nil {
 		t.Fatal(err)
 	}

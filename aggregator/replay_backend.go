@@ -163,7 +163,7 @@ func (o *observation) replayOpenAPI(d *recording.Documents, state *recording.Sta
 	o.v2.failure, o.v3.failure = state.OpenAPIV2Failure, state.OpenAPIV3Failure
 	var err error
 	if d.OpenAPIV2 != nil {
-		if o.v2.document, err = openapimerge.DecodeV2(d.OpenAPIV2); err != nil {
+		if o.v2.document, err = openapimerge.ReadDocument(d.OpenAPIV2); err != nil {
 			return fmt.Errorf("openapi-v2.json: %w", err)
 		}
 		o.v2.etag = fmt.Sprintf("%X", sha256.Sum256(d.OpenAPIV2))
@@ -228,7 +228,7 @@ func replayLocal(l *recording.Local) (*localAPIs, error) {
 			return nil, fmt.Errorf("local: %w", err)
 		}
 		if d.documents.OpenAPIV2 != nil {
-			if in.V2, err = openapimerge.DecodeV2(d.documents.OpenAPIV2); err != nil {
+			if in.V2, err = openapimerge.ReadDocument(d.documents.OpenAPIV2); err != nil {
 				return nil, fmt.Errorf("local: openapi-v2.json: %w", err)
 			}
 			in.V2ETag = openapimerge.LocalETag(d.documents.OpenAPIV2)

@@ -125,7 +125,7 @@ func compareWithServed(t *testing.T, r *rig, replay *aggregator.Replay) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := openapimerge.EncodeV2JSON(v2.Document)
+	document, err := v2.JSON()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,14 +23,12 @@ func (e *explainer) definition() error {
 	name := e.target.Name
 	v2, err := e.snapshot.OpenAPIV2()
 	owners := v2.DefinitionOwners(name)
-	brought := e.bringers(func(in *openapimerge.Input) bool { _, ok := in.V2.Definitions[name]; return ok })
+	brought := e.bringers(func(in *openapimerge.Input) bool { return in.V2.HasDefinition(name) })
 	if len(owners) == 0 && len(brought) == 0 {
 		candidates := v2.DefinitionNames()
 		for _, in := range e.snapshot.OpenAPIInputs() {
 			if in.V2 != nil {
-				for n := range in.V2.Definitions {
-					candidates = append(candidates, n)
-				}
+				candidates = append(candidates, in.V2.Definitions()...)
 			}
 		}
 		return e.unknown(name, candidates)
@@ -58,7 +56,7 @@ func (e *explainer) definition() error {
 			e.changeOpenAPI(&d)
 		}
 	}
-	e.addDocuments(v2.Decisions, err, owners, func(in *openapimerge.Input) bool { _, ok := in.V2.Definitions[base]; return ok })
+	e.addDocuments(v2.Decisions, err, owners, func(in *openapimerge.Input) bool { return in.V2.HasDefinition(base) })
 	return nil
 }
 
@@ -137,13 +135,7 @@ func elsewhere(rule openapimerge.Rule, owners int) bool {
 func (e *explainer) path() error {
 	v2, err := e.snapshot.OpenAPIV2()
 	has := func(name string) func(*openapimerge.Input) bool {
-		return func(in *openapimerge.Input) bool {
-			if in.V2.Paths == nil {
-				return false
-			}
-			_, ok := in.V2.Paths.Paths[name]
-			return ok
-		}
+		return func(in *openapimerge.Input) bool { return in.V2.HasPath(name) }
 	}
 	name := template(e.target.Name, v2.PathNames())
 	owner, found := v2.PathOwner(name)

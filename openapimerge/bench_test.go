@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"k8s.io/kube-openapi/pkg/handler3"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // benchSizes are numbers of APIServices.
@@ -14,7 +13,7 @@ var benchSizes = []int{1, 10, 100, 1000}
 
 // benchDocument makes a document of about 60 KB a group, as a generated apiserver serves it: kinds with
 // specs and statuses, and the shared definitions of apimachinery.
-func benchDocument(tb testing.TB, groups []string, flavour string) *spec.Swagger {
+func benchDocument(tb testing.TB, groups []string, flavour string) *Document {
 	tb.Helper()
 	definitions, paths := object{}, object{}
 	for i := range 15 {
@@ -40,7 +39,7 @@ func benchDocument(tb testing.TB, groups []string, flavour string) *spec.Swagger
 	if err != nil {
 		tb.Fatal(err)
 	}
-	doc, err := DecodeV2(data)
+	doc, err := ReadDocument(data)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -10,13 +10,11 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
-// Conversion is an OpenAPI v2 document converted to v3. It is read-only and shares structure with its source.
+// Conversion is an OpenAPI v2 document converted to v3. It is read-only.
 type Conversion struct {
 	// Source is what was converted.
-	Source *spec.Swagger
-	// Document is the result.
-	Document *spec3.OpenAPI
-	// JSON is the encoded Document and Hash its Hash.
+	Source *Document
+	// JSON is the result as EncodeV3JSON writes it, and Hash its Hash.
 	JSON []byte
 	Hash string
 
@@ -26,18 +24,28 @@ type Conversion struct {
 
 // Convert converts an OpenAPI v2 document to v3 as the kube-aggregator does for backends without v3
 // (kube-openapi pkg/openapiconv, ConvertV2ToV3). An operation without responses, which makes the library
-// dereference nil, is taken as one with none. The error is one of encoding the result.
-func Convert(doc *spec.Swagger) (*Conversion, error) {
-	sound, fixed := withResponses(doc)
-	v3 := openapiconv.ConvertV2ToV3(sound)
-	data, err := EncodeV3JSON(v3)
+// dereference nil, is taken as one with none. The error is one of decoding the document or encoding the result.
+func Convert(doc *Document) (*Conversion, error) {
+	swagger, err := doc.Swagger()
 	if err != nil {
 		return nil, fmt.Errorf("convert OpenAPI v2 document to v3: %w", err)
 	}
-	return &Conversion{
-		Source: doc, Document: v3, JSON: data, Hash: Hash(data),
-		losses: conversionLosses(doc), fixed: fixed,
-	}, nil
+	sound, fixed := withResponses(swagger)
+	data, err := EncodeV3JSON(openapiconv.ConvertV2ToV3(sound))
+	if err != nil {
+		return nil, fmt.Errorf("convert OpenAPI v2 document to v3: %w", err)
+	}
+	return &Conversion{Source: doc, JSON: data, Hash: Hash(data), losses: conversionLosses(swagger), fixed: fixed}, nil
+}
+
+// Document returns the result decoded, converted anew at each call. The error is that of decoding the source.
+func (c *Conversion) Document() (*spec3.OpenAPI, error) {
+	swagger, err := c.Source.Swagger()
+	if err != nil {
+		return nil, err
+	}
+	sound, _ := withResponses(swagger)
+	return openapiconv.ConvertV2ToV3(sound), nil
 }
 
 // withResponses returns the document itself, or, if operations in it have no responses, a copy as deep as

@@ -195,7 +195,7 @@ func (s *source) unite(m match) error {
 
 // copy brings what is new into the result.
 func (s *source) copy() {
-	rewrite := newRewriter(s.doc.Prepared, s.renames)
+	rewrite := newRewriter(s.doc.Document, s.renames)
 	for _, id := range s.fresh {
 		def := &definition{name: s.doc.names[id], schema: &s.doc.definitions[id], owner: s.input, doc: s.doc, id: id}
 		if name := s.renames[id]; name != "" {
@@ -220,9 +220,13 @@ func (s *source) copy() {
 		s.parameters[param.name] = param
 	}
 	for _, i := range s.selection.paths {
-		entry := pathEntry{item: s.doc.swagger.Paths.Paths[s.doc.paths[i]], owner: s.input, from: origin{s.doc.Prepared, true, i}}
+		entry := pathEntry{owner: s.input, doc: s.doc.Document, number: i}
 		if s.touched(s.doc.pathRefs[i]) {
-			entry.item, entry.from = rewrite.pathItem(entry.item), origin{}
+			// One that the library wrote and cannot read, which no document is known to have, stays as it is.
+			if item, err := s.doc.pathItem(i); err == nil {
+				rewritten := rewrite.pathItem(*item)
+				entry.rewritten = &rewritten
+			}
 		}
 		s.merger2.paths[s.doc.paths[i]] = entry
 	}

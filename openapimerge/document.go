@@ -18,13 +18,22 @@ const (
 // gvkKey is the extension that lists the group-version-kinds of a definition.
 const gvkKey = "x-kubernetes-group-version-kind"
 
-// Prepared is what MergeV2 needs to know about one OpenAPI v2 document. It is worked out once, however many inputs
-// and merges share the document, and it is what makes their merge cheap: who refers to what is a graph of numbers. It
-// is immutable.
+// Document is one OpenAPI v2 document, looked through once for all merges: who refers to what is a graph of numbers,
+// which is what makes them cheap. It is immutable. Inputs of one backend should hold the same pointer.
+//
+// It has its paths as they are encoded, a tenth of what they take decoded, and decodes those that something has to be
+// done to. Definitions, which are compared with each other, it has decoded too.
 //
 // Nodes are the definitions, by sorted name, and after them the shared parameters, by sorted name.
-type Prepared struct {
-	swagger *spec.Swagger
+type Document struct {
+	// rest is the document without definitions and paths.
+	rest *spec.Swagger
+	// whole is the document decoded, of one that cannot be divided.
+	whole *spec.Swagger
+	// json is the document as EncodeV2JSON writes it; encodedDefinitions and encodedPaths are parts of it, in order.
+	// They are nil where whole is not.
+	json                             []byte
+	encodedDefinitions, encodedPaths [][]byte
 
 	names []string
 	ids   map[string]int
@@ -41,17 +50,11 @@ type Prepared struct {
 
 	// used are the nodes that any path leads to.
 	used []bool
-
-	// encodedDefinitions and encodedPaths are those parts as EncodeV2JSON writes them, in order; nil: not known.
-	encodedDefinitions, encodedPaths [][]byte
 }
-
-// Source is the document that was prepared.
-func (p *Prepared) Source() *spec.Swagger { return p.swagger }
 
 // document is one document during one merge.
 type document struct {
-	*Prepared
+	*Document
 	// backend is the label of the first input that has the document.
 	backend string
 	local   bool
@@ -66,22 +69,20 @@ type document struct {
 	taken, counted, settled []bool
 }
 
-func newDocument(input *Input) *document {
-	p := input.Prepared
-	if p == nil || p.swagger != input.V2 {
-		p = Prepare(input.V2)
-	}
+func newDocument(d *Document, backend string) *document {
 	return &document{
-		Prepared: p, backend: input.Backend, hashes: make([]uint64, len(p.names)),
-		taken: make([]bool, len(p.paths)), counted: make([]bool, len(p.names)), settled: make([]bool, len(p.names)),
+		Document: d, backend: backend, hashes: make([]uint64, len(d.names)),
+		taken: make([]bool, len(d.paths)), counted: make([]bool, len(d.names)), settled: make([]bool, len(d.names)),
 	}
 }
 
-// Prepare looks through a document, which must not change any more.
-func Prepare(swagger *spec.Swagger) *Prepared {
-	p := &Prepared{
-		swagger: swagger,
-		names:   slices.Sorted(maps.Keys(swagger.Definitions)), paramNames: slices.Sorted(maps.Keys(swagger.Parameters)),
+// prepare looks through a document, which must not change any more, and keeps it whole.
+func prepare(swagger *spec.Swagger) *Document {
+	rest := *swagger
+	rest.Definitions = nil
+	p := &Document{
+		rest: &rest, whole: swagger,
+		names: slices.Sorted(maps.Keys(swagger.Definitions)), paramNames: slices.Sorted(maps.Keys(swagger.Parameters)),
 	}
 	p.ids, p.paramIDs = numbered(p.names, 0), numbered(p.paramNames, len(p.names))
 	p.definitions = make([]spec.Schema, len(p.names))
@@ -101,6 +102,7 @@ func Prepare(swagger *spec.Swagger) *Prepared {
 	if swagger.Paths == nil {
 		return p
 	}
+	rest.Paths = &spec.Paths{VendorExtensible: swagger.Paths.VendorExtensible}
 	p.paths = slices.Sorted(maps.Keys(swagger.Paths.Paths))
 	p.pathRefs = make([][]int, len(p.paths))
 	for i, path := range p.paths {
@@ -129,7 +131,7 @@ func numbers(n int) []int {
 }
 
 // reach marks the nodes that paths lead to, through any number of references.
-func (p *Prepared) reach(paths []int) []bool {
+func (p *Document) reach(paths []int) []bool {
 	marked := make([]bool, len(p.refs))
 	var open []int
 	visit := func(nodes []int) {
@@ -181,8 +183,8 @@ type selection struct {
 	kept []bool
 }
 
-// whole is all of a document.
-func (d *document) whole() selection {
+// all is all of a document.
+func (d *document) all() selection {
 	kept := make([]bool, len(d.names))
 	for i := range kept {
 		kept[i] = true
@@ -193,8 +195,8 @@ func (d *document) whole() selection {
 // under is the part of a document that kube-openapi's FilterSpecByPathsWithoutSideEffects leaves for a
 // prefix: its paths, the definitions that they lead to, and those that no path of the document leads to.
 func (d *document) under(prefix string) selection {
-	if d.swagger.Paths == nil {
-		return d.whole()
+	if d.rest.Paths == nil {
+		return d.all()
 	}
 	first := sort.SearchStrings(d.paths, prefix)
 	sel := selection{doc: d, kept: make([]bool, len(d.names))}
@@ -224,16 +226,20 @@ func (s selection) has(name string) bool {
 	return ok && s.kept[id]
 }
 
-// swagger writes a selection out as a document of its own.
-func (s selection) swagger() *spec.Swagger {
-	out := *s.doc.swagger
+// swagger writes a selection out as a document of its own. The error is that of decoding a path.
+func (s selection) swagger() (*spec.Swagger, error) {
+	out := *s.doc.rest
 	if out.Paths == nil {
-		return &out
+		return s.doc.Swagger()
 	}
 	paths := *out.Paths
 	paths.Paths = make(map[string]spec.PathItem, len(s.paths))
 	for _, i := range s.paths {
-		paths.Paths[s.doc.paths[i]] = out.Paths.Paths[s.doc.paths[i]]
+		item, err := s.doc.pathItem(i)
+		if err != nil {
+			return nil, err
+		}
+		paths.Paths[s.doc.paths[i]] = *item
 	}
 	out.Paths = &paths
 	out.Definitions = spec.Definitions{}
@@ -242,5 +248,5 @@ func (s selection) swagger() *spec.Swagger {
 			out.Definitions[s.doc.names[id]] = s.doc.definitions[id]
 		}
 	}
-	return &out
+	return &out, nil
 }

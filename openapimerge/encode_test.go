@@ -62,11 +62,15 @@ func TestV2IsEncodedAsByKubeOpenAPI(t *testing.T) {
 // The index entry, JSON and hash of a converted document are those of kube-openapi's handler3.
 func TestConvertedV3IsServedAsByKubeOpenAPI(t *testing.T) {
 	t.Parallel()
-	in := []Input{{APIService: "v1.a.example", Group: "a.example", Version: "v1", Backend: "ns/a:443", V2: escaped(t)}}
+	in := []Input{{APIService: "v1.a.example", Group: "a.example", Version: "v1", Backend: "ns/a:443", V2: prepare(escaped(t))}}
 	result := MergeV3(in, UpstreamQuirks())
 	const key = "apis/a.example/v1"
 	service := handler3.NewOpenAPIService()
-	service.UpdateGroupVersion(key, result.Converted[key])
+	document, err := result.Conversions[key].Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	service.UpdateGroupVersion(key, document)
 	mux := prefixMux{http.NewServeMux()}
 	if err := service.RegisterOpenAPIV3VersionedService("/openapi/v3", mux); err != nil {
 		t.Fatal(err)
@@ -108,7 +112,7 @@ func TestDecodeErrorsNameWhatFailed(t *testing.T) {
 // A conversion that the caller kept spares another one, unless it is of another document.
 func TestMergeV3TakesTheCallersConversion(t *testing.T) {
 	t.Parallel()
-	doc := escaped(t)
+	doc := prepare(escaped(t))
 	kept, err := Convert(doc)
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +121,7 @@ func TestMergeV3TakesTheCallersConversion(t *testing.T) {
 	if got := MergeV3([]Input{in}, UpstreamQuirks()).Conversions["apis/a.example/v1"]; got != kept {
 		t.Error("the caller's conversion was not taken")
 	}
-	in.V2 = clone(t, doc)
+	in.V2 = prepare(clone(t, swagger(t, doc)))
 	if got := MergeV3([]Input{in}, UpstreamQuirks()).Conversions["apis/a.example/v1"]; got == kept {
 		t.Error("a conversion of another document was taken")
 	}

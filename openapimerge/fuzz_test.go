@@ -44,7 +44,7 @@ func addGoldenV2(f *testing.F) {
 		if in.V2 == nil {
 			return nil, nil
 		}
-		return EncodeV2JSON(in.V2)
+		return in.V2.JSON()
 	})
 	for _, text := range []string{
 		"", "null", "{}", "[]", "<html>", `{"swagger":"2.0","swagger":"2.0"}`, `{"paths":null,"definitions":null}`,
@@ -80,12 +80,42 @@ func FuzzDecodeV2(f *testing.F) {
 			if diff := cmp.Diff(string(encodeV2(t, want)), string(encoded)); diff != "" {
 				t.Fatalf("differs from kube-openapi (-want +got):\n%s", diff)
 			}
-			mergeDecoded(t, doc, &handler3.OpenAPIV3Discovery{})
+			mergeDecoded(t, prepare(doc), &handler3.OpenAPIV3Discovery{})
 			if diff := cmp.Diff(string(encoded), string(encodeV2(t, doc))); diff != "" {
 				t.Fatalf("the merge changed the document (-before +after):\n%s", diff)
 			}
+			checkPacked(t, readDocument(t, data), encoded)
 		})
 	})
+}
+
+// checkPacked holds a document to its encoding, and every path of it to being decoded again.
+func checkPacked(t *testing.T, doc *Document, encoded []byte) {
+	t.Helper()
+	got, err := doc.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(encoded), string(got)); diff != "" {
+		t.Fatalf("read, it is encoded otherwise (-decoded +read):\n%s", diff)
+	}
+	if _, err := doc.Swagger(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range doc.paths {
+		item, err := doc.pathItem(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := doc.pathJSON(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := item.MarshalJSON(); err != nil || string(got) != string(want) {
+			t.Fatalf("%s is encoded as %s, decoded again as %s: %v", doc.paths[i], want, got, err)
+		}
+	}
+	mergeDecoded(t, doc, &handler3.OpenAPIV3Discovery{})
 }
 
 func FuzzDecodeV3Index(f *testing.F) {
@@ -140,7 +170,7 @@ func FuzzConvert(f *testing.F) {
 			return
 		}
 		bounds.Check(t, len(data), func() {
-			got, err := Convert(doc)
+			got, err := Convert(prepare(doc))
 			if err != nil {
 				t.Skipf("cannot be encoded: %v", err)
 			}
@@ -170,7 +200,7 @@ func checkConversion(t *testing.T, doc *spec.Swagger, got *Conversion) {
 }
 
 // mergeDecoded merges what was decoded with another backend's: whatever a backend serves must not stop the others.
-func mergeDecoded(t *testing.T, doc *spec.Swagger, index *handler3.OpenAPIV3Discovery) V3Result {
+func mergeDecoded(t *testing.T, doc *Document, index *handler3.OpenAPIV3Discovery) V3Result {
 	t.Helper()
 	const path = "/apis/z.example/v1/zs"
 	other, err := DecodeV2([]byte(`{"swagger":"2.0","info":{"title":"z","version":"1"},"paths":{"` + path + `":{"get":{"responses":{}}}}}`))
@@ -179,14 +209,14 @@ func mergeDecoded(t *testing.T, doc *spec.Swagger, index *handler3.OpenAPIV3Disc
 	}
 	in := []Input{
 		{APIService: "v1.a.example", Group: "a.example", Version: "v1", Backend: "ns/a:443", V2: doc, V3: index},
-		{APIService: "v1.z.example", Group: "z.example", Version: "v1", Backend: "ns/z:443", V2: other},
+		{APIService: "v1.z.example", Group: "z.example", Version: "v1", Backend: "ns/z:443", V2: prepare(other)},
 	}
 	v2, err := MergeV2(in, Quirks{})
 	if err != nil {
 		t.Fatalf("the merge fails: %v", err)
 	}
-	if _, listed := v2.Document.Paths.Paths[path]; !listed {
-		t.Errorf("the other backend's path is missing: %s", encodeV2(t, v2.Document))
+	if _, listed := v2.paths[path]; !listed {
+		t.Errorf("the other backend's path is missing: %s", encodeV2(t, decoded(t, v2)))
 	}
 	_, _ = MergeV2(in, UpstreamQuirks())
 	v3 := MergeV3(in, Quirks{})

@@ -65,7 +65,7 @@ func readGolden(t testing.TB, dir string) ([]Input, Quirks) {
 	for name, backend := range golden.Backends {
 		input := Input{Backend: name, V2Failure: backend.V2Failure, V3Failure: backend.V3Failure}
 		if backend.V2 != nil {
-			if input.V2, err = DecodeV2(backend.V2); err != nil {
+			if input.V2, err = ReadDocument(backend.V2); err != nil {
 				t.Fatal(err)
 			}
 			input.V2ETag = name
@@ -105,9 +105,13 @@ func runGolden(t *testing.T, in []Input, quirks Quirks) goldenWant {
 	if err != nil {
 		out.V2Error = err.Error()
 	} else {
-		out.V2 = encodeV2(t, v2.Document)
+		out.V2 = encodeV2(t, decoded(t, v2))
 	}
-	for key, doc := range v3.Converted {
+	for key, conversion := range v3.Conversions {
+		doc, err := conversion.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if out.V3Converted[key], err = EncodeV3JSON(doc); err != nil {
 			t.Fatal(err)
 		}

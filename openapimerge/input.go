@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"k8s.io/kube-openapi/pkg/handler3"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // Input is what one APIService, or one local API, brings to the merge. It is only read.
@@ -23,13 +22,10 @@ type Input struct {
 	Backend string
 
 	// V2 is the backend's whole OpenAPI v2 document; nil: it has none. Inputs of one backend should hold
-	// the same pointer: what is known about a document is then worked out once.
-	V2 *spec.Swagger
+	// the same pointer: the merge is then told that they have one document.
+	V2 *Document
 	// V2ETag is the ETag that came with V2 (see LocalETag for a backend that sends none).
 	V2ETag string
-	// Prepared is what Prepare made of V2. It spares MergeV2 the half of its work that is the same each time; nil:
-	// MergeV2 prepares. It is ignored when it is of another V2.
-	Prepared *Prepared
 	// V2Failure says why there is no V2; empty: there is one, or the backend answered 404.
 	V2Failure string
 

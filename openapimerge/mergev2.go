@@ -1,8 +1,10 @@
 package openapimerge
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,32 +12,29 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
-// V2Result is what MergeV2 makes.
+// V2Result is what MergeV2 makes. It shares structure with the inputs.
 type V2Result struct {
-	// Document is the merged document; nil only with an error. It shares structure with the inputs.
-	Document *spec.Swagger
 	// ETag stands for the documents that were merged, in order; it is the kube-aggregator's own key for the
 	// merged document. What clients see as ETag is the Hash of the encoded document.
 	ETag string
 	// Decisions are sorted by subject.
 	Decisions []Decision
-	// definitions and paths are where those parts of Document come from that are an input's own, unchanged.
-	definitions, paths map[string]origin
-	// pathOwners and definitionHolders are what PathOwner and DefinitionOwners tell.
-	pathOwners        map[string]*Input
-	definitionHolders map[string]holders
+
+	// rest is the merged document but for its paths and definitions; nil only with an error.
+	rest        *spec.Swagger
+	paths       map[string]pathEntry
+	definitions map[string]*definition
 }
 
 // merger2 is the state of one MergeV2: the result as it grows.
 type merger2 struct {
 	quirks  Quirks
 	journal *journal
-	docs    map[*spec.Swagger]*document
+	docs    map[*Document]*document
 	// order are the documents as they first came.
 	order []*document
 
 	base        *Input
-	baseDoc     *spec.Swagger
 	etags       []string
 	hasPaths    bool
 	paths       map[string]pathEntry
@@ -45,12 +44,28 @@ type merger2 struct {
 	diffs       map[diffKey]knownDiff
 }
 
-// pathEntry is a path of the result.
+// pathEntry is a path of the result: one of a document, and its item where references in it were changed since.
 type pathEntry struct {
-	item  spec.PathItem
-	owner *Input
-	// from is where an unchanged one comes from, zero for others.
-	from origin
+	owner     *Input
+	doc       *Document
+	number    int
+	rewritten *spec.PathItem
+}
+
+// item decodes the path.
+func (e pathEntry) item() (*spec.PathItem, error) {
+	if e.rewritten != nil {
+		return e.rewritten, nil
+	}
+	return e.doc.pathItem(e.number)
+}
+
+// json encodes it.
+func (e pathEntry) json() (json.RawMessage, error) {
+	if e.rewritten != nil {
+		return e.rewritten.MarshalJSON()
+	}
+	return e.doc.pathJSON(e.number)
 }
 
 // MergeV2 merges OpenAPI v2 documents as the kube-aggregator does: in order of priority, each but the local
@@ -62,7 +77,7 @@ type pathEntry struct {
 // decisions up to it, the last one about it included, come with it. See Quirks.
 func MergeV2(in []Input, q Quirks) (V2Result, error) {
 	m := &merger2{
-		quirks: q, journal: newJournal(), docs: map[*spec.Swagger]*document{},
+		quirks: q, journal: newJournal(), docs: map[*Document]*document{},
 		paths: map[string]pathEntry{}, definitions: map[string]*definition{}, chains: map[string]*chain{},
 		parameters: map[string]*parameter{}, diffs: map[diffKey]knownDiff{}, etags: []string{},
 	}
@@ -74,24 +89,11 @@ func MergeV2(in []Input, q Quirks) (V2Result, error) {
 		}
 	}
 	m.tellDocuments()
-	result := V2Result{
-		Document:    m.document(),
-		ETag:        fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", m.etags))),
-		Decisions:   m.journal.decisions(),
-		definitions: map[string]origin{}, paths: map[string]origin{},
-	}
-	for name, def := range m.definitions {
-		if !def.rewritten && !def.gvks.changed {
-			result.definitions[name] = origin{def.doc.Prepared, false, def.id}
-		}
-	}
-	for name, path := range m.paths {
-		if path.from.document != nil {
-			result.paths[name] = path.from
-		}
-	}
-	result.pathOwners, result.definitionHolders = m.owners()
-	return result, nil
+	return V2Result{
+		ETag:      fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", m.etags))),
+		Decisions: m.journal.decisions(),
+		rest:      m.rest(), paths: m.paths, definitions: m.definitions,
+	}, nil
 }
 
 // absorb merges one input.
@@ -107,22 +109,22 @@ func (m *merger2) absorb(input *Input) error {
 	}
 	doc := m.docs[input.V2]
 	if doc == nil {
-		doc = newDocument(input)
+		doc = newDocument(input.V2, input.Backend)
 		m.docs[input.V2] = doc
 		m.order = append(m.order, doc)
 	}
 	var sel selection
 	if input.Local {
-		sel = doc.whole()
+		sel = doc.all()
 		doc.local = true
 	} else {
 		sel = doc.under("/apis/" + input.Group + "/" + input.Version + "/")
 	}
 	if m.base == nil {
-		m.base, m.baseDoc = input, input.V2
+		m.base = input
 	}
 	m.etags = append(m.etags, input.V2ETag)
-	if doc.swagger.Paths != nil {
+	if doc.rest.Paths != nil {
 		m.hasPaths = true
 	}
 	for _, i := range sel.paths {
@@ -176,10 +178,10 @@ func (m *merger2) dropTaken(input *Input, sel selection) (selection, error) {
 
 func (m *merger2) tellTaken(input *Input, doc *document, i int) {
 	name := doc.paths[i]
-	have, dropped := m.paths[name], doc.swagger.Paths.Paths[name]
+	have := m.paths[name]
 	d := Decision{Subject: Subject{KindPath, name}, Rule: RulePathConflict, Winner: have.owner.party(), Losers: []Party{input.party()},
 		Outcome: fmt.Sprintf("%s is that of %s; the later document's, which is the same as written, is dropped", name, have.owner.Backend)}
-	if diff := difference(&have.item, &dropped); diff != "" {
+	if diff := pathDifference(have, pathEntry{doc: doc.Document, number: i}); diff != "" {
 		d.Outcome, d.Diff = fmt.Sprintf("%s is that of %s; the later document's, which differs, is dropped", name, have.owner.Backend), diff
 	}
 	m.journal.add(d)
@@ -208,27 +210,28 @@ func (m *merger2) checkPrefixes(input *Input, doc *document, free, taken []int) 
 	return nil
 }
 
-// document writes the result out.
-func (m *merger2) document() *spec.Swagger {
+// pathDifference is the difference between two paths; there is none to one that cannot be encoded.
+func pathDifference(winner, loser pathEntry) string {
+	left, err := winner.json()
+	if err != nil {
+		return ""
+	}
+	right, err := loser.json()
+	if err != nil || bytes.Equal(left, right) {
+		return ""
+	}
+	return difference(left, right)
+}
+
+// rest writes the result out, but for paths and definitions.
+func (m *merger2) rest() *spec.Swagger {
 	if m.base == nil {
 		return emptyV2()
 	}
-	out := *m.baseDoc
-	out.Paths, out.Definitions, out.Parameters = nil, nil, nil
+	out := *m.base.V2.rest
+	out.Paths, out.Parameters = nil, nil
 	if m.hasPaths {
 		out.Paths = &spec.Paths{}
-	}
-	if len(m.paths) > 0 {
-		out.Paths.Paths = make(map[string]spec.PathItem, len(m.paths))
-		for name, path := range m.paths {
-			out.Paths.Paths[name] = path.item
-		}
-	}
-	if len(m.definitions) > 0 {
-		out.Definitions = make(spec.Definitions, len(m.definitions))
-		for name, def := range m.definitions {
-			out.Definitions[name] = def.gvks.apply(def.schema)
-		}
 	}
 	if len(m.parameters) > 0 {
 		out.Parameters = make(map[string]spec.Parameter, len(m.parameters))
@@ -280,7 +283,7 @@ func (m *merger2) tellVersionOrder(order []*Input) {
 func (m *merger2) tellDocuments() {
 	for _, doc := range m.order {
 		backend := Subject{KindBackend, doc.backend}
-		if doc.swagger == m.baseDoc {
+		if m.base != nil && doc.Document == m.base.V2 {
 			m.journal.add(Decision{Subject: backend, Rule: RuleV2Base, Winner: m.base.party(), Quirk: QuirkFirstDocumentOnly,
 				Outcome: doc.backend + " gives the merged document its info, tags, security, shared responses and extensions; those of all others are dropped"})
 		}
@@ -302,7 +305,8 @@ func (m *merger2) tellDocuments() {
 	}
 }
 
-// filterV2 cuts a document to a path prefix, as kube-openapi's FilterSpecByPathsWithoutSideEffects does.
-func filterV2(doc *spec.Swagger, prefix string) *spec.Swagger {
-	return newDocument(&Input{V2: doc}).under(prefix).swagger()
+// filterV2 cuts a document to a path prefix, as kube-openapi's FilterSpecByPathsWithoutSideEffects does. The error is
+// that of decoding a path.
+func filterV2(doc *Document, prefix string) (*spec.Swagger, error) {
+	return newDocument(doc, "").under(prefix).swagger()
 }

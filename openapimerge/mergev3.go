@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"k8s.io/kube-openapi/pkg/handler3"
-	"k8s.io/kube-openapi/pkg/spec3"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // Owner says who serves a key of the /openapi/v3 index.
@@ -19,7 +17,7 @@ type Owner struct {
 	Backend    string `json:"backend"`
 	// Local says that a delegate serves it.
 	Local bool `json:"local,omitempty"`
-	// Converted says that nobody does: the document is V3Result.Converted's, made from the backend's v2.
+	// Converted says that nobody does: the document is V3Result.Conversions', made from the backend's v2.
 	Converted bool `json:"converted,omitempty"`
 }
 
@@ -29,10 +27,8 @@ type V3Result struct {
 	Index *handler3.OpenAPIV3Discovery
 	// Owners has the owner of each key of Index.
 	Owners map[string]Owner
-	// Converted has the documents of the keys whose owner is Converted; a document that several APIServices
+	// Conversions has the documents of the keys whose owner is Converted; a document that several APIServices
 	// share is one pointer.
-	Converted map[string]*spec3.OpenAPI
-	// Conversions has the same with their encoded form and hash.
 	Conversions map[string]*Conversion
 	// Decisions are sorted by subject.
 	Decisions []Decision
@@ -53,7 +49,7 @@ type merger3 struct {
 	quirks      Quirks
 	journal     *journal
 	claims      map[string][]claim
-	conversions map[*spec.Swagger]*Conversion
+	conversions map[*Document]*Conversion
 	result      V3Result
 }
 
@@ -63,10 +59,10 @@ type merger3 struct {
 // priority, then the name. What cannot be had or converted is left out and told in a decision.
 func MergeV3(in []Input, q Quirks) V3Result {
 	m := &merger3{
-		quirks: q, journal: newJournal(), claims: map[string][]claim{}, conversions: map[*spec.Swagger]*Conversion{},
+		quirks: q, journal: newJournal(), claims: map[string][]claim{}, conversions: map[*Document]*Conversion{},
 		result: V3Result{
 			Index:  &handler3.OpenAPIV3Discovery{Paths: map[string]handler3.OpenAPIV3DiscoveryGroupVersion{}},
-			Owners: map[string]Owner{}, Converted: map[string]*spec3.OpenAPI{}, Conversions: map[string]*Conversion{},
+			Owners: map[string]Owner{}, Conversions: map[string]*Conversion{},
 		},
 	}
 	order := sorted(in, q)
@@ -172,10 +168,7 @@ func (m *merger3) convertedOutcome(key string, input *Input) string {
 
 // hasOthers tells whether the v2 document has paths of another group-version than the input's.
 func hasOthers(input *Input) bool {
-	if input.V2.Paths == nil {
-		return false
-	}
-	for path := range input.V2.Paths.Paths {
+	for _, path := range input.V2.paths {
 		parts := strings.Split(strings.Trim(path, "/"), "/")
 		group, version := "", ""
 		switch {
@@ -212,7 +205,11 @@ func (m *merger3) convertedKey(input *Input) (key, quirk string) {
 func (m *merger3) convert(input *Input) (*Conversion, error) {
 	source := input.V2
 	if !m.quirks.ConvertedWhole {
-		source = filterV2(input.V2, "/apis/"+input.Group+"/"+input.Version+"/")
+		part, err := filterV2(input.V2, "/apis/"+input.Group+"/"+input.Version+"/")
+		if err != nil {
+			return nil, err
+		}
+		source = prepare(part)
 	}
 	if done, ok := m.conversions[source]; ok {
 		return done, nil
@@ -255,7 +252,7 @@ func (m *merger3) settle(key string, claims []claim, priorities map[string]int32
 		APIService: winner.input.APIService, Backend: winner.input.Backend, Local: winner.input.Local, Converted: winner.conversion != nil,
 	}
 	if winner.conversion != nil {
-		m.result.Converted[key], m.result.Conversions[key] = winner.conversion.Document, winner.conversion
+		m.result.Conversions[key] = winner.conversion
 	}
 	if len(claims) == 1 {
 		if winner.conversion == nil {

@@ -36,7 +36,7 @@ func (s *source) mergeParameters() {
 		touched := s.touched(s.doc.refs[first+i])
 		if touched {
 			if rewrite == nil {
-				rewrite = newRewriter(s.doc.Prepared, s.renames)
+				rewrite = newRewriter(s.doc.Document, s.renames)
 			}
 			rewritten := rewrite.parameter(*own)
 			own = &rewritten

@@ -160,6 +160,22 @@ func randomDocument(t *rapid.T, p pool) object {
 	return doc
 }
 
+// randomlyRead keeps a document decoded, or packed. What upstream decodes of a packed one has lost the difference
+// between empty and missing lists, so that one of these is written once more before.
+func randomlyRead(t *rapid.T, data []byte) *Document {
+	document, err := DecodeV2(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rapid.Bool().Draw(t, "decoded") {
+		return prepare(document)
+	}
+	if data, err = EncodeV2JSON(document); err != nil {
+		t.Fatal(err)
+	}
+	return readDocument(t, data)
+}
+
 // randomInputs draws up to six APIServices and two local APIs on up to four documents.
 func randomInputs(t *rapid.T) []Input {
 	p := randomPool(t)
@@ -175,9 +191,7 @@ func randomInputs(t *rapid.T) []Input {
 			backends[i].V2Failure = "connection refused"
 		case 18:
 		default:
-			if backends[i].V2, err = DecodeV2(data); err != nil {
-				t.Fatal(err)
-			}
+			backends[i].V2 = randomlyRead(t, data)
 			backends[i].V2ETag = Hash(data)
 		}
 		if rapid.Bool().Draw(t, "has v3") {
@@ -226,7 +240,7 @@ func TestMergeV2EqualsUpstream(t *testing.T) {
 		if want == nil {
 			want = emptyV2()
 		}
-		if diff := cmp.Diff(parsed(rt, want), parsed(rt, got.Document)); diff != "" {
+		if diff := cmp.Diff(parsed(rt, want), parsed(rt, decoded(rt, got))); diff != "" {
 			rt.Fatalf("differs from upstream (-want +got):\n%s", diff)
 		}
 	})

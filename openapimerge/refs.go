@@ -11,7 +11,7 @@ import (
 // collector gathers the nodes that parts of a document refer to. It visits what kube-openapi's walkers
 // visit (pkg/aggregator walker.go): no headers, no shared responses, no dependencies.
 type collector struct {
-	doc   *Prepared
+	doc   *Document
 	nodes []int
 }
 
@@ -93,7 +93,7 @@ type rewriter struct {
 }
 
 // newRewriter takes renames by node and the names of all nodes.
-func newRewriter(doc *Prepared, renames map[int]string) *rewriter {
+func newRewriter(doc *Document, renames map[int]string) *rewriter {
 	r := &rewriter{targets: make(map[string]spec.Ref, len(renames))}
 	for node, name := range renames {
 		from, prefix := "", definitionPrefix

@@ -64,7 +64,7 @@ func upstreamMergeV2(t rapid.TB, in []Input) (*spec.Swagger, error) {
 		if input.V2 == nil {
 			continue
 		}
-		doc := clone(t, input.V2)
+		doc := clone(t, swagger(t, input.V2))
 		if !input.Local {
 			doc = aggregator.FilterSpecByPathsWithoutSideEffects(doc, []string{"/apis/" + input.Group + "/" + input.Version + "/"})
 		}
