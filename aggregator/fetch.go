@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -79,7 +80,7 @@ func (f fetcher) getFrom(ctx context.Context, host, path, accept, etag string, a
 	if err != nil {
 		return answer{}, fmt.Errorf("get %s: %w", target, err)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, l.size+1))
+	body, err := readAll(io.LimitReader(resp.Body, l.size+1), resp.ContentLength)
 	closeErr := resp.Body.Close()
 	if err := errors.Join(err, closeErr); err != nil {
 		return answer{}, fmt.Errorf("get %s: the answer was cut: %w", target, err)
@@ -90,6 +91,14 @@ func (f fetcher) getFrom(ctx context.Context, host, path, accept, etag string, a
 	return answer{
 		status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), etag: resp.Header.Get("Etag"), body: body,
 	}, nil
+}
+
+// readAll is io.ReadAll, which makes room again and again, for what is said to be of a length; -1 is not known.
+func readAll(r io.Reader, length int64) ([]byte, error) {
+	const most = 8 << 20 // what is not there yet is not believed without limit
+	body := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), most)+bytes.MinRead))
+	_, err := body.ReadFrom(r)
+	return body.Bytes(), err
 }
 
 func firstLine(body []byte) string {

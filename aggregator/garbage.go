@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,10 +39,16 @@ func (a *Aggregator) collectGarbage(ctx context.Context) error {
 				followed = now
 				collector.Follow(ctx, now)
 			}
+			if !pause(ctx, collectedPause) {
+				return
+			}
 		}
 	})
 	return nil
 }
+
+// collectedPause is how long the resources stay as they were read: a start changes discovery with each backend.
+const collectedPause = 250 * time.Millisecond
 
 func sameResource(a, b garbagecollector.Resource) bool {
 	return a.GroupVersionResource == b.GroupVersionResource && a.Kind == b.Kind && (a.Source == nil) == (b.Source == nil)

@@ -218,15 +218,10 @@ func (l losses) schema(schema *spec.Schema, inside bool, where string) {
 // eachSubschema calls f with every schema directly inside one that kube-openapi's walkers visit. composed
 // says that it is there by other means than properties, items, additionalProperties and additionalItems.
 func eachSubschema(schema *spec.Schema, f func(sub *spec.Schema, composed bool)) {
-	for _, byName := range []map[string]spec.Schema{schema.Definitions, schema.PatternProperties} {
-		for _, sub := range byName {
-			f(&sub, true)
-		}
-	}
-	for _, sub := range schema.Properties {
-		f(&sub, false)
-	}
-	for _, list := range [][]spec.Schema{schema.AllOf, schema.AnyOf, schema.OneOf} {
+	eachNamed(schema.Definitions, f, true)
+	eachNamed(schema.PatternProperties, f, true)
+	eachNamed(schema.Properties, f, false)
+	for _, list := range [...][]spec.Schema{schema.AllOf, schema.AnyOf, schema.OneOf} {
 		for i := range list {
 			f(&list[i], true)
 		}
@@ -234,7 +229,7 @@ func eachSubschema(schema *spec.Schema, f func(sub *spec.Schema, composed bool))
 	if schema.Not != nil {
 		f(schema.Not, true)
 	}
-	for _, either := range []*spec.SchemaOrBool{schema.AdditionalProperties, schema.AdditionalItems} {
+	for _, either := range [...]*spec.SchemaOrBool{schema.AdditionalProperties, schema.AdditionalItems} {
 		if either != nil && either.Schema != nil {
 			f(either.Schema, false)
 		}
@@ -246,5 +241,16 @@ func eachSubschema(schema *spec.Schema, f func(sub *spec.Schema, composed bool))
 		for i := range schema.Items.Schemas {
 			f(&schema.Items.Schemas[i], false)
 		}
+	}
+}
+
+func eachNamed(schemas map[string]spec.Schema, f func(sub *spec.Schema, composed bool), composed bool) {
+	if len(schemas) == 0 {
+		return
+	}
+	// One for all: what is handed on by its address is made anew for each, and a schema is large.
+	var sub spec.Schema
+	for _, sub = range schemas {
+		f(&sub, composed)
 	}
 }
