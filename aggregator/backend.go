@@ -193,7 +193,7 @@ func (b *backend) discoveryLoop(ctx context.Context) {
 func (b *backend) openAPILoop(ctx context.Context) {
 	timer := time.NewTimer(firstPatience)
 	defer timer.Stop()
-	f := newOpenAPIFetcher(fetcher{rt: b.transport, hosts: b.hosts})
+	f := newOpenAPIFetcher(fetcher{rt: b.transport, hosts: b.hosts}, b.pace.decoding)
 	wait := b.pace.waiter(b.pace.openAPI)
 	for {
 		select {

@@ -38,12 +38,13 @@ func (o openAPI) none() bool { return o.v2.document == nil && o.v3.index == nil 
 // by one goroutine.
 type openAPIFetcher struct {
 	fetcher
+	decoding   decoding
 	pages      map[string]*page
 	conversion *openapimerge.Conversion
 }
 
-func newOpenAPIFetcher(f fetcher) *openAPIFetcher {
-	return &openAPIFetcher{fetcher: f, pages: map[string]*page{}}
+func newOpenAPIFetcher(f fetcher, d decoding) *openAPIFetcher {
+	return &openAPIFetcher{fetcher: f, decoding: d, pages: map[string]*page{}}
 }
 
 // fetch asks for the v3 index and the v2 document. A group-version's v3 document
@@ -123,7 +124,11 @@ func (f *openAPIFetcher) document(ctx context.Context, path string, decode func(
 		known.etag = a.etag
 		return known.value, nil
 	}
+	if err := f.decoding.begin(ctx); err != nil {
+		return nil, err
+	}
 	value, err := decode(a.body)
+	f.decoding.end()
 	if err != nil {
 		return nil, fmt.Errorf("get %s: the document cannot be read: %w", path, err)
 	}

@@ -40,6 +40,8 @@ type pace struct {
 	probe, discovery, openAPI intervals
 	// crowd is whom the intervals are shared with; nil for nobody.
 	crowd *crowd
+	// decoding bounds the documents that are decoded at one time.
+	decoding decoding
 }
 
 // waiter starts to wait in the given intervals.
@@ -79,14 +81,14 @@ func (w *waiter) next(failed bool, took time.Duration) time.Duration {
 func (p Profile) pace() pace {
 	if p == ProfileUpstream {
 		return pace{
-			probeAttempts: 5,
-			probe:         intervals{regular: 30 * time.Second, firstRetry: 5 * time.Millisecond, lastRetry: 30 * time.Second},
-			discovery:     intervals{regular: time.Minute, firstRetry: 500 * time.Millisecond, lastRetry: time.Minute},
-			openAPI:       intervals{regular: time.Minute, firstRetry: time.Minute, lastRetry: time.Hour},
+			probeAttempts: 5, decoding: newDecoding(),
+			probe:     intervals{regular: 30 * time.Second, firstRetry: 5 * time.Millisecond, lastRetry: 30 * time.Second},
+			discovery: intervals{regular: time.Minute, firstRetry: 500 * time.Millisecond, lastRetry: time.Minute},
+			openAPI:   intervals{regular: time.Minute, firstRetry: time.Minute, lastRetry: time.Hour},
 		}
 	}
 	return pace{
-		eager: true, probesPerRound: 8, probeAttempts: 1, crowd: &crowd{},
+		eager: true, probesPerRound: 8, probeAttempts: 1, crowd: &crowd{}, decoding: newDecoding(),
 		probe:     intervals{regular: time.Second, firstRetry: 250 * time.Millisecond, lastRetry: 250 * time.Millisecond},
 		discovery: intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Second, costFactor: 50, longest: 10 * time.Second},
 		openAPI:   intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Minute, costFactor: 50, longest: 30 * time.Second},
