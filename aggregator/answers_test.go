@@ -60,7 +60,7 @@ func largeOpenAPI(tb testing.TB, paths int) *openAPIDocuments {
 	}
 	return newOpenAPIDocuments([]openapimerge.Input{{
 		APIService: "v1.example.com", Group: "example.com", Version: "v1", GroupPriorityMinimum: 1000, VersionPriority: 15, Backend: "default/b:443", V2: read,
-	}}, noLocalAPIs())
+	}}, noLocalAPIs(), nil)
 }
 
 // Whatever a client asks for and in whatever order clients come, the answer is the

@@ -176,8 +176,12 @@ func buildOpenAPI(in buildInput) *openAPIDocuments {
 			V3: seen.v3.index, V3Failure: seen.v3.failure, Conversion: seen.v2.conversion,
 		})
 	}
-	if p := in.previous; p != nil && p.openAPI.local == in.local && slices.Equal(p.openAPI.remote, inputs) {
-		return p.openAPI
+	var previous *openAPIDocuments
+	if in.previous != nil {
+		previous = in.previous.openAPI
 	}
-	return newOpenAPIDocuments(inputs, in.local)
+	if previous != nil && previous.local == in.local && slices.Equal(previous.remote, inputs) {
+		return previous
+	}
+	return newOpenAPIDocuments(inputs, in.local, previous)
 }

@@ -71,7 +71,7 @@ func (s *Snapshot) WithoutLocal() *Snapshot {
 	next := *s
 	remote := slices.DeleteFunc(slices.Clone(s.discovery.inputs), func(in discoverymerge.Input) bool { return in.Local })
 	next.discovery = newDiscoveryDocument(remote)
-	next.openAPI = newOpenAPIDocuments(s.openAPI.remote, &localAPIs{openAPI: func() []openapimerge.Input { return nil }})
+	next.openAPI = newOpenAPIDocuments(s.openAPI.remote, &localAPIs{openAPI: func() []openapimerge.Input { return nil }}, nil)
 	return &next
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/kube-openapi/pkg/cached"
@@ -24,6 +25,8 @@ type openAPIDocuments struct {
 	inputs func() []openapimerge.Input
 	v2     func() mergedV2
 	v3     func() mergedV3
+	// newestV2 is shared by all that follow each other: the merge that any of them made last.
+	newestV2 *atomic.Pointer[openapimerge.V2Result]
 	// serveV2 negotiates between JSON and protobuf, compresses, and answers
 	// If-None-Match.
 	serveV2 http.Handler
@@ -42,14 +45,24 @@ type mergedV3 struct {
 	err       error
 }
 
-// newOpenAPIDocuments merges nothing yet.
-func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs) *openAPIDocuments {
-	d := &openAPIDocuments{remote: remote, local: local}
+// newOpenAPIDocuments merges nothing yet. previous is nil for the first.
+func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs, previous *openAPIDocuments) *openAPIDocuments {
+	d := &openAPIDocuments{remote: remote, local: local, newestV2: &atomic.Pointer[openapimerge.V2Result]{}}
+	if previous != nil {
+		d.newestV2 = previous.newestV2
+	}
 	d.inputs = sync.OnceValue(func() []openapimerge.Input {
 		return slices.Concat(local.openAPI(), remote)
 	})
 	d.v2 = sync.OnceValue(func() mergedV2 {
-		result, err := openapimerge.MergeV2(d.inputs(), openapimerge.UpstreamQuirks())
+		var earlier openapimerge.V2Result
+		if before := d.newestV2.Load(); before != nil {
+			earlier = *before
+		}
+		result, err := openapimerge.MergeV2After(earlier, d.inputs(), openapimerge.UpstreamQuirks())
+		if err == nil {
+			d.newestV2.Store(&result)
+		}
 		return mergedV2{result, err}
 	})
 	d.v3 = sync.OnceValue(func() mergedV3 { return mergeV3(d.inputs()) })

@@ -180,3 +180,23 @@ func BenchmarkMergeV3(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMergeV2After merges once more after one of the documents changed.
+func BenchmarkMergeV2After(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprintf("document-each-renamed/%d", n), func(b *testing.B) {
+			in := documentEach(b, n, true)
+			earlier, err := MergeV2(in, UpstreamQuirks())
+			if err != nil {
+				b.Fatal(err)
+			}
+			in[0].V2 = benchDocument(b, []string{in[0].Group}, "")
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := MergeV2After(earlier, in, UpstreamQuirks()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

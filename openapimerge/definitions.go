@@ -17,10 +17,10 @@ type definition struct {
 	owner  *Input
 	// sharers are those whose documents brought an equal one, of each document the first.
 	sharers []*Input
-	// doc and id say where it comes from, and rewritten that references in it were changed since.
+	// doc and id say where it comes from, and rewritten how references in it were changed since, if they were.
 	doc       *document
 	id        int
-	rewritten bool
+	rewritten *rewritten
 	// hash is its fingerprint, 0 until it is needed.
 	hash uint64
 }
@@ -39,12 +39,12 @@ func (d *definition) is(doc *document, id int) bool {
 
 // unchanged says whether it is a document's very definition.
 func (d *definition) unchanged(doc *document, id int) bool {
-	return !d.rewritten && d.doc == doc && d.id == id
+	return d.rewritten == nil && d.doc == doc && d.id == id
 }
 
 // rewrittenFrom says whether it was equal to a definition before its references were rewritten.
 func (d *definition) rewrittenFrom(doc *document, id int) bool {
-	return d.rewritten && equalButGVKs(&d.doc.definitions[d.id], &doc.definitions[id])
+	return d.rewritten != nil && equalButGVKs(&d.doc.definitions[d.id], &doc.definitions[id])
 }
 
 // chain are the definitions of the result called <name>_v2, <name>_v3 and so on, up to the first gap. When
@@ -65,7 +65,7 @@ func (c *chain) extend(name string, definitions map[string]*definition) {
 			return
 		}
 		c.byHash[def.fingerprint()] = append(c.byHash[def.fingerprint()], def)
-		if def.rewritten {
+		if def.rewritten != nil {
 			c.rewritten[def.doc.hash(def.id)] = def
 		}
 		c.next++
@@ -195,14 +195,14 @@ func (s *source) unite(m match) error {
 
 // copy brings what is new into the result.
 func (s *source) copy() {
-	rewrite := newRewriter(s.doc.Document, s.renames)
+	rewriter := newRewriter(s.doc.Document, s.renames)
 	for _, id := range s.fresh {
 		def := &definition{name: s.doc.names[id], schema: &s.doc.definitions[id], owner: s.input, doc: s.doc, id: id}
 		if name := s.renames[id]; name != "" {
 			def.name = name
 		}
 		if s.touched(s.doc.refs[id]) {
-			def.schema, def.rewritten = rewrite.schema(def.schema), true
+			s.rewriteDefinition(rewriter, def)
 		}
 		def.gvks = gvksOf(def.schema)
 		s.definitions[def.name] = def
@@ -214,7 +214,7 @@ func (s *source) copy() {
 			param.name = name
 		}
 		if s.touched(s.doc.refs[first+i]) {
-			rewritten := rewrite.parameter(*param.value)
+			rewritten := rewriter.parameter(*param.value)
 			param.value, param.rewritten = &rewritten, true
 		}
 		s.parameters[param.name] = param
@@ -222,11 +222,7 @@ func (s *source) copy() {
 	for _, i := range s.selection.paths {
 		entry := pathEntry{owner: s.input, doc: s.doc.Document, number: i}
 		if s.touched(s.doc.pathRefs[i]) {
-			// One that the library wrote and cannot read, which no document is known to have, stays as it is.
-			if item, err := s.doc.pathItem(i); err == nil {
-				rewritten := rewrite.pathItem(*item)
-				entry.rewritten = &rewritten
-			}
+			entry.rewritten = s.rewritePath(rewriter, i)
 		}
 		s.merger2.paths[s.doc.paths[i]] = entry
 	}

@@ -79,10 +79,14 @@ func (r V2Result) JSON() ([]byte, error) {
 
 // json encodes the definition.
 func (d *definition) json() (json.RawMessage, error) {
-	if d.rewritten || d.gvks.changed {
+	switch {
+	case d.gvks.changed, d.rewritten != nil && d.rewritten.json == nil:
 		return d.gvks.apply(d.schema).MarshalJSON()
+	case d.rewritten != nil:
+		return d.rewritten.json, nil
+	default:
+		return d.doc.definitionJSON(d.id)
 	}
-	return d.doc.definitionJSON(d.id)
 }
 
 // encodeWhole leaves all to the library, its errors too.

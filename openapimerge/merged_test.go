@@ -2,6 +2,7 @@ package openapimerge
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,6 +38,78 @@ func TestMergedJSONIsTheLibrarys(t *testing.T) {
 	if copied == 0 || written == 0 {
 		t.Errorf("%d paths were copied, %d written", copied, written)
 	}
+}
+
+// With an earlier result at hand, whatever it is of, the result is the one that it would be without.
+func TestMergeAfterAnother(t *testing.T) {
+	t.Parallel()
+	taken := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		var earlier V2Result
+		quirks := randomQuirks(rt)
+		inputs := randomInputs(rt)
+		for range 3 {
+			want, wantErr := MergeV2(inputs, quirks)
+			got, err := MergeV2After(earlier, inputs, quirks)
+			if (err == nil) != (wantErr == nil) {
+				rt.Fatalf("error %v, without an earlier result %v", err, wantErr)
+			}
+			if diff := cmp.Diff(want.Decisions, got.Decisions); diff != "" {
+				rt.Fatalf("other decisions (-without +with an earlier result):\n%s", diff)
+			}
+			if err == nil {
+				if diff := cmp.Diff(encoding(rt, want), encoding(rt, got)); diff != "" {
+					rt.Fatalf("another document (-without +with an earlier result):\n%s", diff)
+				}
+				taken += takenFrom(earlier, got)
+				earlier = got
+			}
+			inputs = changeOne(rt, inputs)
+		}
+	})
+	if taken == 0 {
+		t.Error("nothing was ever taken from an earlier result")
+	}
+}
+
+func encoding(t rapid.TB, r V2Result) string {
+	t.Helper()
+	data, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// takenFrom counts what a result has from an earlier one.
+func takenFrom(earlier, result V2Result) int {
+	n := 0
+	for name, entry := range result.paths {
+		if entry.rewritten != nil && entry.rewritten == earlier.paths[name].rewritten {
+			n++
+		}
+	}
+	for name, def := range result.definitions {
+		if before := earlier.definitions[name]; before != nil && def.rewritten != nil && def.rewritten == before.rewritten {
+			n++
+		}
+	}
+	return n
+}
+
+// changeOne puts another document in the place of an input's, or leaves one out.
+func changeOne(rt *rapid.T, inputs []Input) []Input {
+	if len(inputs) == 0 {
+		return inputs
+	}
+	out := slices.Clone(inputs)
+	i := rapid.IntRange(0, len(out)-1).Draw(rt, "changed")
+	others := randomInputs(rt)
+	if len(others) == 0 || rapid.Bool().Draw(rt, "left out") {
+		return slices.Delete(out, i, i+1)
+	}
+	out[i].V2, out[i].V2ETag, out[i].V2Failure = others[0].V2, others[0].V2ETag, others[0].V2Failure
+	return out
 }
 
 // decoded is the result's document.

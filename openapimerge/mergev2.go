@@ -30,6 +30,8 @@ type V2Result struct {
 type merger2 struct {
 	quirks  Quirks
 	journal *journal
+	// earlier is the result that parts may be taken from.
+	earlier V2Result
 	docs    map[*Document]*document
 	// order are the documents as they first came.
 	order []*document
@@ -44,18 +46,18 @@ type merger2 struct {
 	diffs       map[diffKey]knownDiff
 }
 
-// pathEntry is a path of the result: one of a document, and its item where references in it were changed since.
+// pathEntry is a path of the result: one of a document, and where references in it were changed since, what it is now.
 type pathEntry struct {
 	owner     *Input
 	doc       *Document
 	number    int
-	rewritten *spec.PathItem
+	rewritten *rewritten
 }
 
 // item decodes the path.
 func (e pathEntry) item() (*spec.PathItem, error) {
 	if e.rewritten != nil {
-		return e.rewritten, nil
+		return decodePathItem(e.rewritten.json, e.doc.paths[e.number])
 	}
 	return e.doc.pathItem(e.number)
 }
@@ -63,7 +65,7 @@ func (e pathEntry) item() (*spec.PathItem, error) {
 // json encodes it.
 func (e pathEntry) json() (json.RawMessage, error) {
 	if e.rewritten != nil {
-		return e.rewritten.MarshalJSON()
+		return e.rewritten.json, nil
 	}
 	return e.doc.pathJSON(e.number)
 }
@@ -76,8 +78,14 @@ func (e pathEntry) json() (json.RawMessage, error) {
 // The error is one that fails the kube-aggregator's merge as well, and then its whole /openapi/v2; the
 // decisions up to it, the last one about it included, come with it. See Quirks.
 func MergeV2(in []Input, q Quirks) (V2Result, error) {
+	return MergeV2After(V2Result{}, in, q)
+}
+
+// MergeV2After is MergeV2 where an earlier result is at hand, of any inputs: what has to be done to a document's paths
+// and definitions as it was done there is taken from it. The result is the same.
+func MergeV2After(earlier V2Result, in []Input, q Quirks) (V2Result, error) {
 	m := &merger2{
-		quirks: q, journal: newJournal(), docs: map[*Document]*document{},
+		quirks: q, journal: newJournal(), earlier: earlier, docs: map[*Document]*document{},
 		paths: map[string]pathEntry{}, definitions: map[string]*definition{}, chains: map[string]*chain{},
 		parameters: map[string]*parameter{}, diffs: map[diffKey]knownDiff{}, etags: []string{},
 	}

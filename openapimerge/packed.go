@@ -165,9 +165,13 @@ func (p *Document) pathItem(i int) (*spec.PathItem, error) {
 		item := p.whole.Paths.Paths[p.paths[i]]
 		return &item, nil
 	}
+	return decodePathItem(p.encodedPaths[i], p.paths[i])
+}
+
+func decodePathItem(data []byte, path string) (*spec.PathItem, error) {
 	item := &spec.PathItem{}
-	if err := item.UnmarshalJSON(p.encodedPaths[i]); err != nil {
-		return nil, fmt.Errorf("decode %s: %w", p.paths[i], steady(err))
+	if err := item.UnmarshalJSON(data); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", path, steady(err))
 	}
 	return item, nil
 }
