@@ -84,9 +84,7 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 			return err
 		}
 	}
-	started := footprint.Starting()
 	running, err := aggregator.Start(ctx, config)
-	started()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // told to stop while it started
 	}

@@ -7,25 +7,9 @@ package footprint
 
 import (
 	"context"
-	"os"
 	"runtime/debug"
-	"sync"
 	"time"
 )
-
-// startPercent is the GOGC of a start: the heap may grow to nine times what is in use before garbage is collected.
-const startPercent = 800
-
-// Starting makes garbage collection rare until the returned function is called, which may be called repeatedly and
-// by several goroutines. Where the environment sets GOGC or GOMEMLIMIT, it changes nothing.
-func Starting() (started func()) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
-		return func() {}
-	}
-	before := debug.SetGCPercent(startPercent)
-	var once sync.Once
-	return func() { once.Do(func() { debug.SetGCPercent(before) }) }
-}
 
 // Settle gives the memory that the process does not use back to the system after each of the pauses, or until ctx
 // ends: garbage, and the parts of the program itself that nothing runs any more. They are read again when they are
