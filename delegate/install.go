@@ -1,12 +1,11 @@
 package delegate
 
 import (
-	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
-	"sync"
 
 	restful "github.com/emicklei/go-restful/v3"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
@@ -117,75 +116,58 @@ func (s *Server) installGroups() error {
 	if err != nil {
 		return err
 	}
-	types := map[string]lazyConverter{}
+	types := map[string]schemas{}
 	for _, group := range servedGroups(all) {
-		objects, err := groupObjects(group, all)
-		if err != nil {
+		if types[group], err = s.documents.newSchemas(group, all); err != nil {
 			return err
 		}
-		types[group] = s.documents.converter(objects)
 	}
-	go prebuild(types)
-	versions := servedVersions(all)
-	built, errs := make([]builtVersion, len(versions)), make([]error, len(versions))
-	var wg sync.WaitGroup
-	for i, gv := range versions {
-		wg.Go(func() { built[i], errs[i] = s.buildVersion(gv, all[gv], types[gv.Group]) })
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	for i, gv := range versions {
-		s.installVersion(gv, built[i])
+	for _, gv := range servedVersions(all) {
+		if err := s.installVersion(gv, all[gv], types[gv.Group]); err != nil {
+			return err
+		}
 	}
 	for _, group := range servedGroups(all) {
 		s.installGroupDiscovery(group, all)
 	}
+	go s.prepare(types)
 	return nil
 }
 
-// groupObjects returns one object of each type that a group's resources are written as, in every version:
-// what one version manages of an object has to be read when another writes it.
-func groupObjects(group string, all storages) ([]runtime.Object, error) {
-	var out []runtime.Object
-	for _, gv := range servedVersions(all) {
-		if gv.Group != group {
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(all[gv])) {
-			kind, err := endpoints.GetResourceKind(gv, all[gv][name], Scheme)
-			if err != nil {
-				return nil, fmt.Errorf("finding the kind of %s in %s: %w", name, gv, err)
-			}
-			obj, err := Scheme.New(kind)
-			if err != nil {
-				return nil, fmt.Errorf("making a %s: %w", kind, err)
-			}
-			out = append(out, obj)
-		}
-	}
-	return out, nil
-}
-
-// prebuild builds, beside the rest of the start, the schemas of the groups that nearly every start writes to.
-func prebuild(types map[string]lazyConverter) {
-	for _, group := range []string{corev1.GroupName, discoveryv1.GroupName, apiregistrationv1.GroupName} {
-		// Who writes gets the error.
-		_, _ = types[group].build()
+// prepare makes, beside the rest of the start, the routes and schemas of what nearly every start writes.
+func (s *Server) prepare(types map[string]schemas) {
+	for _, gvk := range []schema.GroupVersionKind{
+		corev1.SchemeGroupVersion.WithKind("Service"), discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"),
+		apiregistrationv1.SchemeGroupVersion.WithKind("APIService"),
+	} {
+		// Who asks or writes gets the errors.
+		go func() { _ = s.routes.ensure(rootPath(gvk.GroupVersion())) }()
+		_, _ = types[gvk.Group].of(gvk.Kind)
 	}
 }
 
-// builtVersion is what serves a group version, before it is served.
-type builtVersion struct {
-	container *restful.Container
-	found     []apidiscoveryv2.APIResourceDiscovery
+// installVersion serves a group version.
+func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]rest.Storage, types managedfields.TypeConverter) error {
+	found, err := describe(gv, resources, s.generic.EquivalentResourceRegistry)
+	if err != nil {
+		return err
+	}
+	s.routes.add(rootPath(gv), func() (*restful.WebService, error) { return makeRoutes(s.apiGroupVersion(gv, resources, types)) })
+	s.kinds = append(s.kinds, kinds(gv, found, s.selectors)...)
+	s.discovery(gv).AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
+		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: found,
+	})
+	p := rank(gv)
+	s.discovery(gv).SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
+	return nil
 }
 
-// buildVersion does what GenericAPIServer.InstallAPIGroup does, but for making it served, and but for the schemas
-// that server-side apply needs, which are built at the first write. It may run for several versions at once: to
-// compile the patterns of their paths is a large part of the start.
-func (s *Server) buildVersion(gv schema.GroupVersion, resources map[string]rest.Storage, types managedfields.TypeConverter) (builtVersion, error) {
+// rootPath is where a group version is served.
+func rootPath(gv schema.GroupVersion) string { return path.Join(root(gv), gv.Group, gv.Version) }
+
+// apiGroupVersion is what GenericAPIServer.InstallAPIGroup makes of a group version, but for the schemas that
+// server-side apply needs, which are built at the first write.
+func (s *Server) apiGroupVersion(gv schema.GroupVersion, resources map[string]rest.Storage, types managedfields.TypeConverter) *endpoints.APIGroupVersion {
 	served := map[string][]string{}
 	for name := range resources {
 		served[name] = []string{gv.String()}
@@ -193,38 +175,37 @@ func (s *Server) buildVersion(gv schema.GroupVersion, resources map[string]rest.
 	codecs := serializer.NewCodecFactory(Scheme,
 		serializer.WithStreamingCollectionEncodingToJSON(), serializer.WithStreamingCollectionEncodingToProtobuf(),
 		serializer.WithSerializer(cbor.NewSerializerInfo))
-	v := &endpoints.APIGroupVersion{
+	return &endpoints.APIGroupVersion{
 		Storage: resources, Root: root(gv), GroupVersion: gv, AllServedVersionsByResource: served,
 		OptionsExternalVersion: &schema.GroupVersion{Version: "v1"},
 		Serializer:             codecs, ParameterCodec: runtime.NewParameterCodec(Scheme),
 		Typer: Scheme, Creater: Scheme, Convertor: Scheme, ConvertabilityChecker: Scheme, Defaulter: Scheme, //nolint:misspell // upstream's name
 		Namer: runtime.Namer(meta.NewAccessor()), UnsafeConvertor: runtime.UnsafeObjectConvertor(Scheme),
 		TypeConverter:              types,
-		EquivalentResourceRegistry: s.generic.EquivalentResourceRegistry,
+		EquivalentResourceRegistry: registeredKinds{s.generic.EquivalentResourceRegistry},
 		Authorizer:                 s.config.Authorizer,
 		Admit:                      s.admission,
 		MinRequestTimeout:          s.config.MinRequestTimeout,
 		MaxRequestBodyBytes:        maxBody,
 	}
-	own := restful.NewContainer()
-	found, _, err := v.InstallREST(own)
-	if err != nil {
-		return builtVersion{}, fmt.Errorf("installing %s: %w", gv, err)
-	}
-	return builtVersion{own, found}, nil
 }
 
-// installVersion serves what was built.
-func (s *Server) installVersion(gv schema.GroupVersion, built builtVersion) {
-	for _, service := range built.container.RegisteredWebServices() {
-		s.generic.Handler.GoRestfulContainer.Add(service)
+// makeRoutes makes the routes of a group version.
+func makeRoutes(v *endpoints.APIGroupVersion) (*restful.WebService, error) {
+	own := restful.NewContainer()
+	if _, _, err := v.InstallREST(own); err != nil {
+		return nil, fmt.Errorf("installing %s: %w", v.GroupVersion, err)
 	}
-	s.kinds = append(s.kinds, kinds(gv, built.found, s.selectors)...)
-	s.discovery(gv).AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
-		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: built.found,
-	})
-	p := rank(gv)
-	s.discovery(gv).SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
+	return own.RegisteredWebServices()[0], nil
+}
+
+// registeredKinds registers nothing: describe has.
+type registeredKinds struct {
+	runtime.EquivalentResourceMapper
+}
+
+// RegisterKindFor implements runtime.EquivalentResourceRegistry.
+func (registeredKinds) RegisterKindFor(schema.GroupVersionResource, string, schema.GroupVersionKind) {
 }
 
 // selectors are the field selectors of a stored resource.

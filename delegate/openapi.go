@@ -10,8 +10,6 @@ import (
 
 	restful "github.com/emicklei/go-restful/v3"
 	apiextensionsopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/version"
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -24,9 +22,7 @@ import (
 	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/spec3"
-	openapiutil "k8s.io/kube-openapi/pkg/util"
 	"k8s.io/kube-openapi/pkg/validation/spec"
-	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	"github.com/kagg-project/kagg/delegate/openapi"
 )
@@ -34,26 +30,32 @@ import (
 // definitions are the schemas of all served kinds under the names that a kube-apiserver gives them.
 func definitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	out := openapi.GetOpenAPIDefinitions(ref)
-	for _, more := range []common.GetOpenAPIDefinitions{aggregatoropenapi.GetOpenAPIDefinitions, apiextensionsopenapi.GetOpenAPIDefinitions} {
-		for name, d := range more(ref) {
-			if _, ok := out[name]; !ok && !strings.Contains(name, ".v1beta1.") {
-				out[name] = d
-			}
+	for name, d := range libraryDefinitions(ref) {
+		if _, ok := out[name]; !ok {
+			out[name] = d
 		}
 	}
 	return out
 }
 
-// documents are the OpenAPI documents, made when they are first asked for.
-type documents struct {
-	version   string
-	container *restful.Container
-	namer     func() *openapinamer.DefinitionNamer
+// libraryDefinitions are those of the kinds that are served by other libraries' code, and of what these refer to.
+func libraryDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
+	out := apiextensionsopenapi.GetOpenAPIDefinitions(ref)
+	maps.Copy(out, aggregatoropenapi.GetOpenAPIDefinitions(ref))
+	maps.DeleteFunc(out, func(name string, _ common.OpenAPIDefinition) bool { return strings.Contains(name, ".v1beta1.") })
+	return out
 }
 
-func newDocuments(v *version.Info, container *restful.Container) *documents {
+// documents are the OpenAPI documents, made when they are first asked for.
+type documents struct {
+	version  string
+	services func() []service
+	namer    func() *openapinamer.DefinitionNamer
+}
+
+func newDocuments(v *version.Info, services func() []service) *documents {
 	return &documents{
-		version: v.GitVersion, container: container,
+		version: v.GitVersion, services: services,
 		namer: sync.OnceValue(func() *openapinamer.DefinitionNamer {
 			return openapinamer.NewDefinitionNamer(newExternalScheme())
 		}),
@@ -64,7 +66,7 @@ func (d *documents) info() *spec.Info {
 	return &spec.Info{InfoProps: spec.InfoProps{Title: "Kubernetes", Version: strings.Split(d.version, "-")[0]}}
 }
 
-func (d *documents) config3() *common.OpenAPIV3Config {
+func (d *documents) config3(definitions common.GetOpenAPIDefinitions) *common.OpenAPIV3Config {
 	c := genericapiserver.DefaultOpenAPIV3Config(definitions, d.namer())
 	c.Info = d.info()
 	c.SecuritySchemes = spec3.SecuritySchemes{bearerToken: &spec3.SecurityScheme{SecuritySchemeProps: spec3.SecuritySchemeProps{
@@ -99,10 +101,14 @@ func (d *documents) install(m *mux.PathRecorderMux) error {
 // v3 serves the documents of the group-versions, each built from its routes when it is asked for.
 func (d *documents) v3() *handler3.OpenAPIService {
 	v3 := handler3.NewOpenAPIService()
-	config := sync.OnceValue(d.config3)
-	for _, ws := range d.container.RegisteredWebServices() {
-		path := strings.TrimPrefix(ws.RootPath(), "/")
+	config := sync.OnceValue(func() *common.OpenAPIV3Config { return d.config3(definitions) })
+	for _, one := range d.services() {
+		path := strings.TrimPrefix(one.path, "/")
 		v3.UpdateGroupVersionLazy(path, cached.Once(cached.Func(func() (*spec3.OpenAPI, string, error) {
+			ws, err := one.describe()
+			if err != nil {
+				return nil, "", err
+			}
 			s, err := builder3.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices([]*restful.WebService{ws}), ownExtensions(config()))
 			if err != nil {
 				return nil, "", fmt.Errorf("building OpenAPI v3 of %s: %w", path, err)
@@ -161,44 +167,4 @@ func keepOwnGVKs(s *spec3.OpenAPI, path string) {
 		narrowed.Extensions["x-kubernetes-group-version-kind"] = own
 		s.Components.Schemas[name] = &narrowed
 	}
-}
-
-// lazyConverter is what server-side apply and managed fields know types by. The schemas of a group are
-// built at the first write to it: building all of them takes longer than the rest of the start.
-type lazyConverter struct {
-	build func() (managedfields.TypeConverter, error)
-}
-
-var _ managedfields.TypeConverter = lazyConverter{}
-
-func (d *documents) converter(objects []runtime.Object) lazyConverter {
-	return lazyConverter{build: sync.OnceValues(func() (managedfields.TypeConverter, error) {
-		names := make([]string, 0, len(objects))
-		for _, obj := range objects {
-			names = append(names, openapiutil.GetCanonicalTypeName(obj))
-		}
-		schemas, err := builder3.BuildOpenAPIDefinitionsForResources(d.config3(), names...)
-		if err != nil {
-			return nil, fmt.Errorf("building the schemas of %s: %w", strings.Join(names, ", "), err)
-		}
-		return managedfields.NewTypeConverter(schemas, false)
-	})}
-}
-
-// ObjectToTyped implements managedfields.TypeConverter.
-func (l lazyConverter) ObjectToTyped(obj runtime.Object, opts ...typed.ValidationOptions) (*typed.TypedValue, error) {
-	c, err := l.build()
-	if err != nil {
-		return nil, err
-	}
-	return c.ObjectToTyped(obj, opts...)
-}
-
-// TypedToObject implements managedfields.TypeConverter.
-func (l lazyConverter) TypedToObject(v *typed.TypedValue) (runtime.Object, error) {
-	c, err := l.build()
-	if err != nil {
-		return nil, err
-	}
-	return c.TypedToObject(v)
 }

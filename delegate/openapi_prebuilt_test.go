@@ -9,32 +9,15 @@ import (
 	"regexp"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/version"
-	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	restful "github.com/emicklei/go-restful/v3"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/kube-openapi/pkg/builder"
 	"k8s.io/kube-openapi/pkg/common/restfuladapter"
 	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
-	"github.com/kagg-project/kagg/delegate/memory"
 	"github.com/kagg-project/kagg/internal/golden"
 )
-
-// bareServer is one of a version of Kubernetes, that does not run.
-func bareServer(t *testing.T, version *version.Info) *Server {
-	t.Helper()
-	backend := memory.NewBackend(memory.Options{})
-	t.Cleanup(backend.Close)
-	s, err := New(Config{
-		RESTOptionsGetter: backend.RESTOptionsGetter(StorageCodec), Version: version,
-		Authorizer: authorizerfactory.NewAlwaysAllowAuthorizer(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // buildV2 builds the Swagger document from the routes, as k8s.io/apiserver does.
 func buildV2(t *testing.T, s *Server) *spec.Swagger {
@@ -48,7 +31,15 @@ func buildV2(t *testing.T, s *Server) *spec.Swagger {
 	c.CommonResponses = map[int]spec.Response{
 		http.StatusUnauthorized: {ResponseProps: spec.ResponseProps{Description: unauthorizedText}},
 	}
-	document, err := builder.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices(s.documents.container.RegisteredWebServices()), c)
+	var all []*restful.WebService
+	for _, one := range s.documents.services() {
+		ws, err := one.describe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, ws)
+	}
+	document, err := builder.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices(all), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,12 +70,12 @@ func encodeV2(t *testing.T, built *spec.Swagger) []byte {
 
 func TestPrebuiltOpenAPIV2(t *testing.T) {
 	t.Parallel()
-	golden.CompareGzip(t, "openapi/zz_generated.v2.json.gz", encodeV2(t, buildV2(t, bareServer(t, &version.Info{GitVersion: "unversioned"}))))
+	golden.CompareGzip(t, "openapi/zz_generated.v2.json.gz", encodeV2(t, buildV2(t, idleServer(t, "unversioned"))))
 }
 
 func TestOpenAPIV2OfVersion(t *testing.T) {
 	t.Parallel()
-	s := bareServer(t, &version.Info{GitVersion: "v1.2.3-kagg"})
+	s := idleServer(t, "v1.2.3-kagg")
 	got, err := s.OpenAPIV2()
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +101,7 @@ func libraryRelease(t *testing.T) string {
 
 func TestPrebuiltOpenAPIV3Index(t *testing.T) {
 	t.Parallel()
-	s := bareServer(t, &version.Info{GitVersion: libraryRelease(t) + "+kagg"})
+	s := idleServer(t, libraryRelease(t)+"+kagg")
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/openapi/v3", http.NoBody))
 	built := prebuiltIndex{Version: s.documents.info().Version}
@@ -126,11 +117,11 @@ func TestPrebuiltOpenAPIV3Index(t *testing.T) {
 
 func TestOpenAPIV3IndexOfVersion(t *testing.T) {
 	t.Parallel()
-	index, ok := bareServer(t, &version.Info{GitVersion: libraryRelease(t) + "+kagg"}).OpenAPIV3Index()
+	index, ok := idleServer(t, libraryRelease(t)+"+kagg").OpenAPIV3Index()
 	if !ok || index.Paths["api/v1"].ServerRelativeURL == "" {
 		t.Errorf("the index is not known for the libraries' own version: %v", index)
 	}
-	if _, ok := bareServer(t, &version.Info{GitVersion: "v1.2.3"}).OpenAPIV3Index(); ok {
+	if _, ok := idleServer(t, "v1.2.3").OpenAPIV3Index(); ok {
 		t.Error("the index is said to be that of a version which stands in none of its documents")
 	}
 }

@@ -124,6 +124,7 @@ type Server struct {
 	config     Config
 	generic    *genericapiserver.GenericAPIServer
 	stores     map[string]*store // by "resource.group"
+	routes     *routes
 	kinds      []Kind
 	terminator *terminator
 	accounts   *serviceaccount.Controller
@@ -164,7 +165,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.generic = server
 	s.serveIssuer()
-	s.documents = newDocuments(cfg.Version, server.Handler.GoRestfulContainer)
+	s.routes = newRoutes(server.Handler.GoRestfulContainer, server.Handler.Director)
+	s.documents = newDocuments(cfg.Version, s.routes.services)
 	if err := s.installGroups(); err != nil {
 		return nil, err
 	}
@@ -184,10 +186,14 @@ func (s *Server) core(resource string) *store { return s.stores[corev1.Resource(
 // Handler serves the local APIs to requests that were authenticated and authorized before: their context
 // has the request info, the user and, if there is one, the audit event, as k8s.io/apiserver's filters set
 // them. What it does not serve goes to Config.NotFound.
-func (s *Server) Handler() http.Handler { return s.generic.Handler.Director }
+func (s *Server) Handler() http.Handler { return s.routes }
 
 // ListedPaths are the paths that the delegate serves, sorted, for the index at /.
-func (s *Server) ListedPaths() []string { return s.generic.Handler.ListedPaths() }
+func (s *Server) ListedPaths() []string {
+	paths := slices.Concat(s.generic.Handler.ListedPaths(), s.routes.listedPaths())
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
 
 // Kinds lists what is served, in the order of the groups in /apis, then by resource.
 func (s *Server) Kinds() []Kind { return slices.Clone(s.kinds) }
