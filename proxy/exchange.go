@@ -28,11 +28,13 @@ type exchange struct {
 	h      *Handler
 	target *Target
 	user   user.Info
-	req    *http.Request // to be sent, for the first host
-	first  int           // index of the host whose turn it is
-	body   *clientBody   // nil if the request has none
-	err    error         // what the transport said last, before apimachinery turns it into text
-	host   string        // the host asked last
+	req    *http.Request  // to be sent, for the first host
+	first  int            // index of the host whose turn it is
+	body   *clientBody    // nil if the request has none
+	err    error          // what the transport said last, before apimachinery turns it into text
+	host   string         // the host asked last
+	answer *http.Response // the answer, if it is a watch
+	events io.ReadCloser  // the body of the answer, if it is a watch
 }
 
 // proxy passes on a plain request: net/http's ReverseProxy, with apimachinery's proxy transport for
@@ -56,6 +58,9 @@ func (x *exchange) proxy(w http.ResponseWriter) {
 		ErrorHandler:   x.Error,
 	}
 	reverse.ServeHTTP(w, x.req)
+	if x.events != nil {
+		x.watch(w)
+	}
 }
 
 // rewrite runs after the hop-by-hop headers are gone, so that no client can have an identity header
@@ -157,6 +162,12 @@ func (x *exchange) modify(resp *http.Response) error {
 	}
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode >= 300 && resp.StatusCode <= 399 {
 		return &redirectError{code: resp.StatusCode, location: location}
+	}
+	if x.isWatch(resp) {
+		x.answer, x.events = resp, resp.Body
+		// Nothing is left for ReverseProxy to copy, and so nothing to flush.
+		resp.Body, resp.ContentLength = http.NoBody, 0
+		return nil
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Body = &backendBody{ReadCloser: resp.Body, x: x}
