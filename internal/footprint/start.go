@@ -4,26 +4,62 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
-// startPercent is the GOGC of a start. Go's smallest heap is 4 MiB where GOGC is 100, and grows with it: the first
-// garbage is collected when the heap has startHeap.
-const startPercent = 100 * startHeap / (4 << 20)
+const (
+	// startHeap is more than a start makes that has few APIServices: the first garbage is collected when the heap has
+	// it. startPercent is the GOGC that does so, as Go's smallest heap is 4 MiB where GOGC is 100, and grows with it.
+	startHeap    = 64 << 20
+	startPercent = 100 * startHeap / (4 << 20)
 
-// startHeap is more than a start with some APIServices makes.
-const startHeap = 96 << 20
+	// room is what may be allocated between two collections in bytes, within the least and the most that it may be in
+	// percent of what is in use. Go's own GOGC of 100 collects often while little is in use, which is while requests
+	// are proxied, and keeps much garbage where much is, which is where many backends' documents are merged.
+	room         = 40 << 20
+	leastPercent = 60
+	mostPercent  = 400
+)
 
 // An import of this package is enough, and it has to be: a third of what a start makes is made by the packages that
 // main imports, before main begins. Their names sort behind this one's, and so does their initialization.
-func init() { collectLate() }
-
-// collectLate puts the first collection of garbage off until the heap has startHeap, or somebody asks for one; those
-// that follow are as they were. Where the environment sets GOGC or GOMEMLIMIT, it changes nothing.
-func collectLate() {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
-		return
+func init() {
+	if !paced() {
+		collectLate()
 	}
-	before := debug.SetGCPercent(startPercent)
-	// What nobody refers to is cleaned up after the first collection.
-	runtime.AddCleanup(new([2]uintptr), func(percent int) { debug.SetGCPercent(percent) }, before)
+}
+
+// paced tells whether the environment says how to collect garbage.
+func paced() bool { return os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" }
+
+// collectLate puts the first collection of garbage off until the heap has startHeap, or somebody asks for one. Those
+// that follow come when there is no more room.
+func collectLate() {
+	debug.SetGCPercent(startPercent)
+	afterCollection(startPercent)
+}
+
+// afterCollection has the pace set anew after each collection; current is the GOGC that is set.
+func afterCollection(current int) {
+	// What nobody refers to is cleaned up after the next collection.
+	runtime.AddCleanup(new([2]uintptr), func(current int) {
+		if next := percentOf(liveHeap()); next != current {
+			debug.SetGCPercent(next)
+			current = next
+		}
+		afterCollection(current)
+	}, current)
+}
+
+// percentOf is the GOGC that leaves room above what is in use, in steps of a quarter: to set it stops the program.
+func percentOf(live uint64) int {
+	const step = 25
+	percent := int(min(100*room/max(live, 1), mostPercent)) //nolint:gosec // at most mostPercent
+	return max(percent-percent%step, leastPercent)
+}
+
+func liveHeap() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

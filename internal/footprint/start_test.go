@@ -13,43 +13,56 @@ func percent() int {
 	return now
 }
 
-// collectUntil collects garbage until GOGC is no longer that of a start, and returns it.
-func collectUntil(t *testing.T) int {
+// collectUntil collects garbage until GOGC is as wanted.
+func collectUntil(t *testing.T, what string, wanted func(percent int) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); percent() == startPercent; {
-		runtime.GC() // that which runs already may have begun before
+	for deadline := time.Now().Add(10 * time.Second); !wanted(percent()); {
 		if time.Now().After(deadline) {
-			t.Fatal("collections do not end the start")
+			t.Fatalf("%s: GOGC is still %d", what, percent())
 		}
+		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}
-	return percent()
 }
 
-// Not in parallel: the setting is the process's.
-func TestFirstCollectionEndsTheStart(t *testing.T) {
-	t.Setenv("GOGC", "")
-	t.Setenv("GOMEMLIMIT", "")
-	collectUntil(t) // the test's own start
-	defer debug.SetGCPercent(debug.SetGCPercent(70))
+// The package's own import has begun what is looked at here. Not in parallel: the setting is the process's.
+func TestCollectionsArePaced(t *testing.T) {
+	collectUntil(t, "after the start, with little in use", func(percent int) bool { return percent == mostPercent })
+	kept := make([]byte, 4*room)
+	collectUntil(t, "with much in use", func(percent int) bool { return percent == leastPercent })
+	runtime.KeepAlive(kept)
+	kept = nil
+	collectUntil(t, "when it is free again", func(percent int) bool { return percent == mostPercent })
+}
+
+func TestFirstCollectionIsLate(t *testing.T) {
+	before := percent()
+	defer collectUntil(t, "afterwards", func(percent int) bool { return percent == before })
 	collectLate()
 	if got := percent(); got != startPercent {
 		t.Errorf("before the first collection GOGC is %d, want %d", got, startPercent)
 	}
-	if got := collectUntil(t); got != 70 {
-		t.Errorf("after the first collection GOGC is %d, want 70", got)
+}
+
+func TestPercentOf(t *testing.T) {
+	t.Parallel()
+	for live, want := range map[uint64]int{0: mostPercent, 5 << 20: mostPercent, 20 << 20: 200, 30 << 20: 125, 41 << 20: 75, 100 << 20: leastPercent, 1 << 40: leastPercent} {
+		if got := percentOf(live); got != want {
+			t.Errorf("%d MiB in use: GOGC %d, want %d", live>>20, got, want)
+		}
 	}
 }
 
 func TestEnvironmentIsHeeded(t *testing.T) {
-	before := collectUntil(t)
 	for name, value := range map[string]string{"GOGC": "50", "GOMEMLIMIT": "1GiB"} {
 		t.Setenv("GOGC", "")
 		t.Setenv("GOMEMLIMIT", "")
+		if paced() {
+			t.Error("it is said to be paced by an environment that says nothing")
+		}
 		t.Setenv(name, value)
-		collectLate()
-		if got := percent(); got != before {
-			t.Errorf("with %s=%s GOGC is %d, want %d", name, value, got, before)
+		if !paced() {
+			t.Errorf("%s=%s is not heeded", name, value)
 		}
 	}
 }
