@@ -11,17 +11,65 @@ import (
 	"time"
 )
 
-// Settle gives the memory that the process does not use back to the system after each of the pauses, or until ctx
-// ends: garbage, and the parts of the program itself that nothing runs any more. They are read again when they are
-// needed, from the page cache. It returns at the end of the last pause.
+// Settle gives the memory that the process does not use back to the system, after each of the pauses and from then on
+// when the process is quiet and has grown: garbage, and the parts of the program itself that nothing runs any more. They
+// are read again when they are needed, from the page cache. It returns when ctx ends.
 func Settle(ctx context.Context, pauses ...time.Duration) {
 	for _, pause := range pauses {
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, pause) {
 			return
-		case <-time.After(pause):
 		}
-		debug.FreeOSMemory()
-		dropProgram()
+		giveBack()
+	}
+	settled := look()
+	for last := settled; sleep(ctx, lookEach); {
+		now := look()
+		if now.restless(last, lookEach) || !now.grown(settled) {
+			last = now
+			continue
+		}
+		giveBack()
+		settled = look()
+		last = settled
+	}
+}
+
+// lookEach is the time between two looks at what the process uses.
+const lookEach = 10 * time.Second
+
+// usage is what the process uses of the system.
+type usage struct {
+	// resident is the memory, in bytes; 0 where the system does not tell.
+	resident int64
+	// cpu is the time of all processors since the process began.
+	cpu time.Duration
+}
+
+// restless tells whether the process used more than a tenth of a processor since before, which is d ago: to look for
+// garbage would take time from what it does.
+func (u usage) restless(before usage, d time.Duration) bool { return u.cpu-before.cpu > d/10 }
+
+// grown tells whether so much was added to what was left that it is worth looking through all of it.
+func (u usage) grown(left usage) bool {
+	return u.resident-left.resident > max(leastGrowth, left.resident/8)
+}
+
+// leastGrowth is some ten seconds' garbage of a process that is at rest.
+const leastGrowth = 4 << 20
+
+func giveBack() {
+	debug.FreeOSMemory()
+	dropProgram()
+}
+
+// sleep waits for d, and tells whether it came to its end before ctx did.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,22 @@ type mapping struct {
 	own bool
 }
 
+// look asks the kernel what the process uses.
+func look() usage {
+	var u usage
+	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
+		if fields := strings.Fields(string(statm)); len(fields) > 1 {
+			pages, _ := strconv.ParseInt(fields[1], 10, 64) // 0 where it is no number
+			u.resident = pages * int64(os.Getpagesize())
+		}
+	}
+	var r unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &r) == nil {
+		u.cpu = time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	return u
+}
+
 // dropProgram gives back the resident pages of the program's own file that cannot have been changed. That it fails
 // does no harm: they stay.
 func dropProgram() {
@@ -32,10 +49,32 @@ func dropProgram() {
 		return
 	}
 	for _, m := range parseMappings(maps) {
-		if m.droppable(program) {
-			// The kernel reads unchanged pages of a file again when they are used.
-			_ = unix.Madvise(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), m.first)), m.last-m.first), unix.MADV_DONTNEED) //nolint:gosec // an address that the kernel gave
+		if !m.droppable(program) {
+			continue
 		}
+		memory := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), m.first)), m.last-m.first) //nolint:gosec // an address that the kernel gave
+		split(memory)
+		// The kernel reads unchanged pages of a file again when they are used.
+		_ = unix.Madvise(memory, unix.MADV_DONTNEED)
+	}
+}
+
+const (
+	// hugePage is the largest piece in which the kernel keeps a file in memory.
+	hugePage = 2 << 20
+	// strip is a fraction of it.
+	strip = hugePage / 4
+)
+
+// split makes a mapping consist of mappings that are smaller than what the kernel may have of the file in one piece.
+// Where the whole of a piece fits, it becomes resident when one page of it is used.
+func split(memory []byte) {
+	if len(memory) < hugePage {
+		return
+	}
+	for at := 0; at < len(memory); at += 2 * strip {
+		// Mappings that differ in what the kernel is advised of are not joined. The advice itself is as good as any.
+		_ = unix.Madvise(memory[at:min(at+strip, len(memory))], unix.MADV_NOHUGEPAGE)
 	}
 }
 

@@ -33,30 +33,44 @@ Anonymous:             0 kB
 	}
 }
 
-// The test's own program is dropped, and runs on.
+// The test's own program is dropped, in strips, and runs on.
 func TestProgramRunsOn(t *testing.T) {
 	t.Parallel()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	resident := func() (n int) {
+	mapped := func() (n int, total, longest uintptr) {
 		smaps, err := os.ReadFile("/proc/self/smaps")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range parseMappings(smaps) {
 			if m.droppable(program) {
-				n++
+				n, total, longest = n+1, total+m.last-m.first, max(longest, m.last-m.first)
 			}
 		}
-		return n
+		return n, total, longest
 	}
-	if resident() == 0 {
+	n, total, _ := mapped()
+	if n == 0 {
 		t.Fatal("the program has no mapping that could be dropped")
 	}
-	dropProgram()
-	if got := strings.Repeat("a", 3); got != "aaa" || resident() == 0 {
-		t.Error(got, resident())
+	for range 3 { // what is split already stays as it is
+		dropProgram()
+		if got := strings.Repeat("a", 3); got != "aaa" {
+			t.Error(got)
+		}
+		now, after, longest := mapped()
+		if after != total || longest >= hugePage || now > n+int(total/strip)+1 {
+			t.Errorf("%d mappings of %d bytes became %d of %d, the longest of %d", n, total, now, after, longest)
+		}
+	}
+}
+
+func TestUsageIsTold(t *testing.T) {
+	t.Parallel()
+	if u := look(); u.resident < 1<<20 || u.cpu <= 0 {
+		t.Errorf("%+v", u)
 	}
 }

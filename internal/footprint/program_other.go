@@ -4,3 +4,6 @@ package footprint
 
 // dropProgram does nothing: only Linux tells which pages are the file's.
 func dropProgram() {}
+
+// look tells nothing, so that nothing is given back but at the start.
+func look() usage { return usage{} }
