@@ -136,13 +136,17 @@ func (s *Server) installGroups() error {
 
 // prepare makes, beside the rest of the start, the routes and schemas of what nearly every start writes.
 func (s *Server) prepare(types map[string]schemas) {
-	for _, gvk := range []schema.GroupVersionKind{
-		corev1.SchemeGroupVersion.WithKind("Service"), discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"),
-		apiregistrationv1.SchemeGroupVersion.WithKind("APIService"),
+	for _, kind := range []struct {
+		schema.GroupVersionKind
+		resource string
+	}{
+		{corev1.SchemeGroupVersion.WithKind("Service"), "services"},
+		{discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), "endpointslices"},
+		{apiregistrationv1.SchemeGroupVersion.WithKind("APIService"), "apiservices"},
 	} {
 		// Who asks or writes gets the errors.
-		go func() { _ = s.routes.ensure(rootPath(gvk.GroupVersion())) }()
-		_, _ = types[gvk.Group].of(gvk.Kind)
+		_, _ = types[kind.Group].of(kind.Kind)
+		_, _ = s.routes.ensure(s.routes.byPath[rootPath(kind.GroupVersion())], kind.resource)
 	}
 }
 
@@ -152,7 +156,9 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 	if err != nil {
 		return err
 	}
-	s.routes.add(rootPath(gv), func() (*restful.WebService, error) { return makeRoutes(s.apiGroupVersion(gv, resources, types)) })
+	s.routes.add(rootPath(gv), slices.DeleteFunc(slices.Collect(maps.Keys(resources)), isSubresource), func(resource string) (*restful.WebService, error) {
+		return makeRoutes(s.apiGroupVersion(gv, partOf(resources, resource), types))
+	})
 	s.kinds = append(s.kinds, kinds(gv, found, s.selectors)...)
 	s.discovery(gv).AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
 		Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Version: gv.Version, Resources: found,
@@ -160,6 +166,18 @@ func (s *Server) installVersion(gv schema.GroupVersion, resources map[string]res
 	p := rank(gv)
 	s.discovery(gv).SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
 	return nil
+}
+
+func isSubresource(path string) bool { return strings.Contains(path, "/") }
+
+// partOf returns the storages of a resource and its subresources; those of all for "".
+func partOf(all map[string]rest.Storage, resource string) map[string]rest.Storage {
+	out := maps.Clone(all)
+	maps.DeleteFunc(out, func(path string, _ rest.Storage) bool {
+		of, _, _ := strings.Cut(path, "/")
+		return resource != "" && of != resource
+	})
+	return out
 }
 
 // rootPath is where a group version is served.

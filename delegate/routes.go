@@ -8,13 +8,15 @@ import (
 
 	restful "github.com/emicklei/go-restful/v3"
 	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 )
 
-// routes make the routes of a group version when it is first asked for. To compile the patterns of all their paths
-// would be a large part of a start, and nobody asks for most of them.
+// routes make the routes of a resource when it is first asked for. To compile the patterns of all their paths would be
+// a large part of a start, and nobody asks for most of them.
 type routes struct {
 	container *restful.Container
-	// served is what answers, with the routes that container has.
+	// served answers with the routes that container has: those that are no version's, and versions' that are asked for
+	// as a whole.
 	served http.Handler
 	// before is how many services the container had before any version's.
 	before   int
@@ -30,41 +32,99 @@ func newRoutes(container *restful.Container, served http.Handler) *routes {
 // versionRoutes are the routes of one group version.
 type versionRoutes struct {
 	path  string // as in /apis/apps/v1
-	build func() (*restful.WebService, error)
-
-	once sync.Once
-	err  error
+	build func(resource string) (*restful.WebService, error)
+	whole madeRoutes
+	// resources are the routes of each resource and its subresources. It is not changed.
+	resources map[string]*madeRoutes
 }
 
-// add makes build, which is called again for each description of the routes, the maker of those below path.
-func (r *routes) add(path string, build func() (*restful.WebService, error)) {
-	v := &versionRoutes{path: path, build: build}
+// madeRoutes are some of the routes of a version, made once.
+type madeRoutes struct {
+	once  sync.Once
+	serve http.HandlerFunc
+	err   error
+}
+
+// ensure makes them unless they are made.
+func (p *madeRoutes) ensure(add func() (http.HandlerFunc, error)) error {
+	p.once.Do(func() { p.serve, p.err = add() })
+	return p.err
+}
+
+// add makes build the maker of the routes below path: of those of a resource and its subresources, or of all. It is
+// called again for each description of them.
+func (r *routes) add(path string, resources []string, build func(resource string) (*restful.WebService, error)) {
+	v := &versionRoutes{path: path, build: build, resources: map[string]*madeRoutes{}}
+	for _, name := range resources {
+		v.resources[name] = &madeRoutes{}
+	}
 	r.versions = append(r.versions, v)
 	r.byPath[path] = v
 }
 
 // ServeHTTP implements http.Handler.
 func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if err := r.ensure(versionPath(req.URL.Path)); err != nil {
+	path := versionPath(req.URL.Path)
+	v := r.byPath[path]
+	if v == nil {
+		r.served.ServeHTTP(w, req)
+		return
+	}
+	p, err := r.ensure(v, resourceOf(req.URL.Path[len(path):]))
+	if err != nil {
 		responsewriters.InternalError(w, req, err)
 		return
 	}
-	r.served.ServeHTTP(w, req)
+	p.serve(w, req)
 }
 
-// ensure makes the routes below path unless they exist. Paths that are no group version's have none.
-func (r *routes) ensure(path string) error {
-	v := r.byPath[path]
-	if v == nil {
-		return nil
+// ensure returns the routes of a resource, or all where the version does not have it: these know what to answer.
+func (r *routes) ensure(v *versionRoutes, resource string) (*madeRoutes, error) {
+	p := v.resources[resource]
+	if p == nil {
+		return &v.whole, v.whole.ensure(func() (http.HandlerFunc, error) {
+			ws, err := v.build("")
+			if err == nil {
+				r.container.Add(ws)
+			}
+			return r.served.ServeHTTP, err
+		})
 	}
-	v.once.Do(func() {
-		var ws *restful.WebService
-		if ws, v.err = v.build(); v.err == nil {
-			r.container.Add(ws)
+	return p, p.ensure(func() (http.HandlerFunc, error) {
+		ws, err := v.build(resource)
+		if err != nil {
+			return nil, err
 		}
+		// What answers a panic, an unknown path and a wrong method is the library's, and not exported by itself.
+		own := genericapiserver.NewAPIServerHandler("local-apis", Codecs, func(api http.Handler) http.Handler { return api }, nil).GoRestfulContainer
+		return own.Add(ws).Dispatch, nil
 	})
-	return v.err
+}
+
+// resourceOf returns the resource that a path below a version's is about, as the routes have it; "" for none.
+func resourceOf(path string) string {
+	first, rest := nextSegment(path)
+	if first == "watch" {
+		first, rest = nextSegment(rest)
+	}
+	if first != "namespaces" {
+		return first
+	}
+	_, rest = nextSegment(rest) // a namespace's name
+	switch within, _ := nextSegment(rest); within {
+	case "", "status", "finalize":
+		return first
+	default:
+		return within
+	}
+}
+
+func nextSegment(path string) (segment, rest string) {
+	path = strings.TrimPrefix(path, "/")
+	if end := strings.IndexByte(path, '/'); end >= 0 {
+		return path[:end], path[end:]
+	}
+	return path, ""
 }
 
 // versionPath returns the part of a path that names a group version: /api/v1 of /api/v1/nodes, /apis/apps/v1 of
@@ -90,7 +150,7 @@ func versionPath(path string) string {
 	return path[:end]
 }
 
-// ListedPaths are the paths of the versions, whether their routes exist or not.
+// listedPaths are the paths of the versions, whether their routes exist or not.
 func (r *routes) listedPaths() []string {
 	out := make([]string, len(r.versions))
 	for i, v := range r.versions {
@@ -114,7 +174,7 @@ func (r *routes) services() []service {
 		out = append(out, service{ws.RootPath(), func() (*restful.WebService, error) { return ws, nil }})
 	}
 	for _, v := range r.versions {
-		out = append(out, service{v.path, v.build})
+		out = append(out, service{v.path, func() (*restful.WebService, error) { return v.build("") }})
 	}
 	for _, ws := range registered[r.before:] {
 		out = append(out, service{ws.RootPath(), func() (*restful.WebService, error) { return ws, nil }})

@@ -1,9 +1,12 @@
 package delegate
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -11,8 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/kagg-project/kagg/delegate/memory"
 )
@@ -78,43 +84,135 @@ func TestDescribedAsInstalled(t *testing.T) {
 	}
 }
 
-func (r *routes) made(path string) bool {
-	return slices.ContainsFunc(r.container.RegisteredWebServices(), func(ws *restful.WebService) bool { return ws.RootPath() == path })
+// made lists the versions whose routes are made as a whole, and the resources that have routes of their own.
+func (r *routes) made() []string {
+	var out []string
+	for _, v := range r.versions {
+		if v.whole.serve != nil {
+			out = append(out, v.path)
+		}
+		for resource, m := range v.resources {
+			if m.serve != nil {
+				out = append(out, v.path+"/"+resource)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(out, func(path string) bool {
+		return !strings.HasPrefix(path, "/apis/batch/") && !strings.HasPrefix(path, "/apis/storage")
+	})
 }
 
 func TestRoutesAreMadeWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	s := idleServer(t, "v1.2.3")
-	const path = "/apis/batch/v1"
-	if s.routes.made(path) {
-		t.Fatal("the routes of batch/v1 are there before anybody asked")
+	get := func(path string, want int) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+		info, err := genericapiserver.NewRequestInfoResolver(&genericapiserver.Config{LegacyAPIGroupPrefixes: sets.NewString("api")}).NewRequestInfo(req)
+		if err != nil {
+			t.Error(err)
+		}
+		s.Handler().ServeHTTP(w, req.WithContext(request.WithRequestInfo(req.Context(), info)))
+		if w.Code != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
 	}
-	listed, kinds := s.ListedPaths(), s.generic.EquivalentResourceRegistry.EquivalentResourcesFor(schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}, "")
+	jobs := schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
+	listed, equivalent := s.ListedPaths(), s.generic.EquivalentResourceRegistry.EquivalentResourcesFor(jobs, "")
+	if made := s.routes.made(); len(made) > 0 {
+		t.Error("there are routes that nobody asked for:", made)
+	}
 	var all sync.WaitGroup
 	for range 8 {
-		all.Go(func() {
-			w := httptest.NewRecorder()
-			s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
-			if w.Code != http.StatusOK {
-				t.Errorf("%s: %d %s", path, w.Code, w.Body)
-			}
-		})
+		all.Go(func() { get("/apis/batch/v1/namespaces/default/jobs", http.StatusOK) })
 	}
 	all.Wait()
-	if !s.routes.made(path) || s.routes.made("/apis/networking.k8s.io/v1") {
-		t.Error("want the routes of what was asked for, and no others")
+	get("/apis/batch/v2/jobs", http.StatusNotFound)
+	if diff := cmp.Diff([]string{"/apis/batch/v1/jobs"}, s.routes.made()); diff != "" {
+		t.Error("after a list of jobs:", diff)
+	}
+	get("/apis/storage.k8s.io/v1", http.StatusOK)
+	get("/apis/storage.k8s.io/v1/strangers", http.StatusNotFound)
+	if diff := cmp.Diff([]string{"/apis/batch/v1/jobs", "/apis/storage.k8s.io/v1"}, s.routes.made()); diff != "" {
+		t.Error("after the resources of a version:", diff)
 	}
 	if diff := cmp.Diff(listed, s.ListedPaths()); diff != "" {
 		t.Error("the listed paths changed:", diff)
 	}
-	if diff := cmp.Diff(kinds, s.generic.EquivalentResourceRegistry.EquivalentResourcesFor(schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}, "")); diff != "" {
+	if diff := cmp.Diff(equivalent, s.generic.EquivalentResourceRegistry.EquivalentResourcesFor(jobs, "")); diff != "" {
 		t.Error("what jobs are equivalent to changed:", diff)
 	}
-	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/apis/batch/v2/jobs", http.NoBody))
-	if w.Code != http.StatusNotFound {
-		t.Errorf("a version that does not exist: %d", w.Code)
+}
+
+// A request takes the route, or has the error, that it has where the routes of all resources are together.
+func TestRoutesOfAResource(t *testing.T) {
+	t.Parallel()
+	s := idleServer(t, "v1.2.3")
+	found := 0
+	for _, v := range s.routes.versions {
+		whole, err := v.build("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := map[string]*restful.WebService{}
+		for resource := range v.resources {
+			if parts[resource], err = v.build(resource); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, path := range pathsOf(whole) {
+			part := parts[resourceOf(path[len(v.path):])]
+			if part == nil {
+				part = whole
+			}
+			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodOptions, "OTHER"} {
+				want, got := selectRoute(t, whole, method, path), selectRoute(t, part, method, path)
+				if want != got {
+					t.Errorf("%s %s takes %s, want %s", method, path, got, want)
+				}
+				if strings.HasPrefix(want, "route ") {
+					found++
+				}
+			}
+		}
 	}
+	if found < 500 {
+		t.Errorf("only %d requests had a route", found)
+	}
+}
+
+// pathsOf returns a path of each route, and more that are nearly one.
+func pathsOf(ws *restful.WebService) []string {
+	templates := map[string]bool{}
+	for _, route := range ws.Routes() {
+		templates[route.Path] = true
+	}
+	fill := func(name string) *strings.Replacer {
+		return strings.NewReplacer("{namespace}", name, "{name}", name, "{path:*}", "some/path", "{", "", "}", "")
+	}
+	paths := map[string]bool{}
+	for template := range templates {
+		for _, name := range []string{"a", "status", "namespaces", "watch", ""} {
+			path := fill(name).Replace(template)
+			for _, more := range []string{"", "/", "/status", "/strangers/b"} {
+				paths[path+more] = true
+			}
+		}
+		paths[strings.Replace(fill("a").Replace(template), "/v1/", "/v1//", 1)] = true
+	}
+	return slices.Sorted(maps.Keys(paths))
+}
+
+func selectRoute(t *testing.T, ws *restful.WebService, method, path string) string {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody)
+	_, route, err := restful.CurlyRouter{}.SelectRoute([]*restful.WebService{ws}, req)
+	if err != nil {
+		return fmt.Sprintf("error %#v", err)
+	}
+	return "route " + route.Method + " " + route.Path + " " + route.Operation
 }
 
 func TestServicesAreInTheOrderOfTheirPriority(t *testing.T) {
@@ -132,11 +230,11 @@ func TestServicesAreInTheOrderOfTheirPriority(t *testing.T) {
 		return out
 	}
 	before := paths()
-	if s.routes.made("/apis/batch/v1") {
-		t.Error("a description made routes for good")
+	if made := s.routes.made(); len(made) > 0 {
+		t.Error("a description made routes for good:", made)
 	}
 	for _, v := range slices.Backward(s.routes.versions) {
-		if err := s.routes.ensure(v.path); err != nil {
+		if _, err := s.routes.ensure(v, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -175,6 +273,33 @@ func TestVersionPath(t *testing.T) {
 		"/apis//v1/x":                    "/apis//v1",
 	} {
 		if got := versionPath(path); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestResourceOf(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"":                              "",
+		"/":                             "",
+		"/pods":                         "pods",
+		"/nodes/a/proxy/b":              "nodes",
+		"/watch/pods":                   "pods",
+		"/watch/namespaces/a/pods/b":    "pods",
+		"/watch/namespaces/a":           "namespaces",
+		"/namespaces":                   "namespaces",
+		"/namespaces/a":                 "namespaces",
+		"/namespaces/a/":                "namespaces",
+		"/namespaces/a/status":          "namespaces",
+		"/namespaces/a/finalize":        "namespaces",
+		"/namespaces/a/pods":            "pods",
+		"/namespaces/a/pods/b/log":      "pods",
+		"/namespaces/status/pods":       "pods",
+		"/namespaces/a/services/b/pods": "services",
+		"//pods":                        "",
+	} {
+		if got := resourceOf(path); got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
 		}
 	}
