@@ -39,6 +39,9 @@ func collectLate() {
 	afterCollection(startPercent)
 }
 
+// Started gives back the parts of the program that have run: a start runs most of those that nothing runs again.
+func Started() { dropProgram() }
+
 // afterCollection has the pace set anew after each collection; current is the GOGC that is set.
 func afterCollection(current int) {
 	// What nobody refers to is cleaned up after the next collection.
