@@ -34,7 +34,10 @@ func (d *definition) fingerprint() uint64 {
 
 // is says whether a definition of a document, as written, equals the result's but for group-version-kinds.
 func (d *definition) is(doc *document, id int) bool {
-	return d.unchanged(doc, id) || equalButGVKs(d.schema, &doc.definitions[id])
+	if d.rewritten != nil {
+		return equalButGVKs(d.schema, &doc.definitions[id])
+	}
+	return sameDefinition(d.doc.Document, d.id, doc.Document, id)
 }
 
 // unchanged says whether it is a document's very definition.
@@ -44,7 +47,7 @@ func (d *definition) unchanged(doc *document, id int) bool {
 
 // rewrittenFrom says whether it was equal to a definition before its references were rewritten.
 func (d *definition) rewrittenFrom(doc *document, id int) bool {
-	return d.rewritten != nil && equalButGVKs(&d.doc.definitions[d.id], &doc.definitions[id])
+	return d.rewritten != nil && sameDefinition(d.doc.Document, d.id, doc.Document, id)
 }
 
 // chain are the definitions of the result called <name>_v2, <name>_v3 and so on, up to the first gap. When
@@ -258,7 +261,7 @@ type knownDiff struct {
 // the same sources have the same difference, and writing it down is the dearest step of a merge.
 func (s *source) diff(id int, have *definition) string {
 	key := diffKey{have, s.doc.hash(id)}
-	if known, ok := s.diffs[key]; ok && (known.doc == s.doc && known.id == id || equalButGVKs(&known.doc.definitions[known.id], &s.doc.definitions[id])) {
+	if known, ok := s.diffs[key]; ok && sameDefinition(known.doc.Document, known.id, s.doc.Document, id) {
 		return known.diff
 	}
 	diff := difference(have.schema, &s.doc.definitions[id], gvkKey)

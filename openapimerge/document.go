@@ -34,6 +34,9 @@ type Document struct {
 	// They are nil where whole is not.
 	json                             []byte
 	encodedDefinitions, encodedPaths [][]byte
+	// digests are of definitions but for their group-version-kinds: of two that have one, it tells whether they are
+	// equal. It is zero for one whose encoding does not tell all of it.
+	digests []digest
 
 	names []string
 	ids   map[string]int

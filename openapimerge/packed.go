@@ -56,6 +56,12 @@ func (p *Document) pack(data []byte) {
 		return
 	}
 	p.whole, p.json, p.encodedDefinitions, p.encodedPaths = nil, data, encodedDefinitions, encodedPaths
+	p.digests = make([]digest, len(p.definitions))
+	for i := range p.definitions {
+		if !ambiguous(&p.definitions[i]) {
+			p.digests[i] = digestOf(encodedDefinitions[i])
+		}
+	}
 }
 
 // membersOf divides an object in which, beside extensions, there are members of these names in their order; no object
