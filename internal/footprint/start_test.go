@@ -26,7 +26,7 @@ func collectUntil(t *testing.T, what string, wanted func(percent int) bool) {
 }
 
 // The package's own import has begun what is looked at here. Not in parallel: the setting is the process's.
-func TestCollectionsArePaced(t *testing.T) {
+func TestCollectionsArePaced(t *testing.T) { //nolint:paralleltest // it looks at a setting of the process
 	collectUntil(t, "after the start, with little in use", func(percent int) bool { return percent == mostPercent })
 	kept := make([]byte, 4*room)
 	collectUntil(t, "with much in use", func(percent int) bool { return percent == leastPercent })
@@ -35,7 +35,7 @@ func TestCollectionsArePaced(t *testing.T) {
 	collectUntil(t, "when it is free again", func(percent int) bool { return percent == mostPercent })
 }
 
-func TestFirstCollectionIsLate(t *testing.T) {
+func TestFirstCollectionIsLate(t *testing.T) { //nolint:paralleltest // it changes a setting of the process
 	before := percent()
 	defer collectUntil(t, "afterwards", func(percent int) bool { return percent == before })
 	collectLate()
@@ -53,7 +53,7 @@ func TestPercentOf(t *testing.T) {
 	}
 }
 
-func TestEnvironmentIsHeeded(t *testing.T) {
+func TestEnvironmentIsHeeded(t *testing.T) { //nolint:paralleltest // it sets the environment
 	for name, value := range map[string]string{"GOGC": "50", "GOMEMLIMIT": "1GiB"} {
 		t.Setenv("GOGC", "")
 		t.Setenv("GOMEMLIMIT", "")
