@@ -23,10 +23,38 @@ func Object(obj runtime.Object) runtime.Object {
 
 // Plain is w with each event's object as [Object] returns it: for who reads a store without a client.
 func Plain(w watch.Interface) watch.Interface {
-	return watch.Filter(w, func(e watch.Event) (watch.Event, bool) {
+	p := &plainWatch{from: w, events: make(chan watch.Event), stopped: make(chan struct{})}
+	go p.run()
+	return p
+}
+
+// plainWatch ends when it is stopped, even if nobody takes the event that it has; watch.Filter's loop would stay.
+type plainWatch struct {
+	from    watch.Interface
+	events  chan watch.Event
+	stopped chan struct{}
+	once    sync.Once
+}
+
+// ResultChan implements watch.Interface.
+func (p *plainWatch) ResultChan() <-chan watch.Event { return p.events }
+
+// Stop implements watch.Interface.
+func (p *plainWatch) Stop() {
+	p.once.Do(func() { close(p.stopped) })
+	p.from.Stop()
+}
+
+func (p *plainWatch) run() {
+	defer close(p.events)
+	for e := range p.from.ResultChan() {
 		e.Object = Object(e.Object)
-		return e, true
-	})
+		select {
+		case p.events <- e:
+		case <-p.stopped:
+			return
+		}
+	}
 }
 
 // sharedObject is the object of one event for all its watchers. It keeps each encoding that was made
