@@ -145,10 +145,21 @@ func (a *Aggregator) startBehind(ctx context.Context, l net.Listener, objects []
 	if err := a.startLocalAPIs(ctx); err != nil {
 		return err
 	}
-	if err := a.files.sync(ctx, objects); err != nil {
+	// Neither needs what the other makes, and both take a while. An APIService that is in a file and of a local
+	// group-version as well is the file's, whoever comes first.
+	var builtin *builtinAPIs
+	var unregistered error
+	var beside sync.WaitGroup
+	beside.Go(func() { builtin, unregistered = a.registerLocal(ctx) })
+	err := a.files.sync(ctx, objects)
+	beside.Wait()
+	if err != nil {
 		return &InputError{err}
 	}
-	if err := a.startLoop(ctx); err != nil {
+	if unregistered != nil {
+		return unregistered
+	}
+	if err := a.startLoop(ctx, builtin); err != nil {
 		return err
 	}
 	if err := a.syncOthers(ctx, objects); err != nil {
@@ -270,20 +281,13 @@ func (a *Aggregator) startLocalAPIs(ctx context.Context) error {
 }
 
 // startLoop starts the control loop and waits for its first snapshot.
-func (a *Aggregator) startLoop(ctx context.Context) error {
+func (a *Aggregator) startLoop(ctx context.Context, builtin *builtinAPIs) error {
 	registration, err := apiregistration.NewForConfig(a.local.ClientConfig())
 	if err != nil {
 		return err
 	}
 	apiServices := registration.ApiregistrationV1().APIServices()
-	builtin, err := readBuiltinAPIs(ctx, a.local)
-	if err != nil {
-		return err
-	}
 	services := builtinAPIServices(builtin)
-	if err := registerBuiltin(ctx, apiServices, services); err != nil {
-		return err
-	}
 	source, err := newSource(a.local.ClientConfig(), a.config.Endpoints)
 	if err != nil {
 		return err

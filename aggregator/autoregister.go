@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	apiregistration "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 	apiregistrationclient "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/typed/apiregistration/v1"
 	informers "k8s.io/kube-aggregator/pkg/client/informers/externalversions/apiregistration/v1"
 	"k8s.io/kube-aggregator/pkg/controllers/autoregister"
@@ -47,6 +48,19 @@ func localAPIService(gv schema.GroupVersion, group, version int32) *apiregistrat
 			Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: group, VersionPriority: version,
 		},
 	}
+}
+
+// registerLocal learns what the local APIs are, and makes their APIServices.
+func (a *Aggregator) registerLocal(ctx context.Context) (*builtinAPIs, error) {
+	registration, err := apiregistration.NewForConfig(a.local.ClientConfig())
+	if err != nil {
+		return nil, err
+	}
+	builtin, err := readBuiltinAPIs(ctx, a.local)
+	if err != nil {
+		return nil, err
+	}
+	return builtin, registerBuiltin(ctx, registration.ApiregistrationV1().APIServices(), builtinAPIServices(builtin))
 }
 
 // registerBuiltin makes the Local APIServices of the local group-versions before
