@@ -59,6 +59,11 @@ type TransportOptions struct {
 // maxIdlePerHost is client-go's (transport/cache.go, idleConnsPerHost). It matters to HTTP/1.1 alone.
 const maxIdlePerHost = 25
 
+// noHeaderTable keeps header compression from remembering what was sent: a table that no header fits into. Each request
+// has an Audit-Id of its own, which drives all else out of a table in time; to keep one costs more than to send some
+// 500 bytes more over what is nearly always the machine's own network.
+const noHeaderTable = 1
+
 func (o TransportOptions) withDefaults() TransportOptions {
 	for _, d := range [...]struct {
 		field *time.Duration
@@ -136,7 +141,10 @@ func NewTransport(t TLS, o TransportOptions) (*Transport, error) {
 			MaxIdleConnsPerHost: maxIdlePerHost,
 			IdleConnTimeout:     o.IdleTimeout,
 			ForceAttemptHTTP2:   true, // DialContext and TLSClientConfig would turn it off
-			HTTP2:               &http.HTTP2Config{SendPingTimeout: o.ReadIdleTimeout, PingTimeout: o.PingTimeout},
+			HTTP2: &http.HTTP2Config{
+				MaxEncoderHeaderTableSize: noHeaderTable,
+				SendPingTimeout:           o.ReadIdleTimeout, PingTimeout: o.PingTimeout,
+			},
 		},
 		upgrade:          upgrade,
 		handshakeTimeout: o.TLSHandshakeTimeout,
