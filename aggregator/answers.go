@@ -32,12 +32,13 @@ type answers struct {
 const answersKept = 32
 
 type answerOnce struct {
-	once sync.Once
-	// answer is nil when it is not to be used again.
-	answer atomic.Pointer[storedAnswer]
+	once, unmodifiedOnce sync.Once
+	// answer is nil when it is not to be used again. unmodified is the one to who has it, by naming its etag alone.
+	answer, unmodified atomic.Pointer[storedAnswer]
 }
 
 type storedAnswer struct {
+	status int
 	header http.Header
 	etag   string
 	body   []byte
@@ -54,10 +55,16 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		a.library.ServeHTTP(w, req)
 		return
 	}
-	kept.once.Do(func() { kept.answer.Store(a.ask(req)) })
+	kept.once.Do(func() { kept.answer.Store(a.ask(req, "", http.StatusOK)) })
 	answer := kept.answer.Load()
-	// The library answers what is not modified, and cheaply.
-	if answer == nil || mayMatch(req.Header.Get("If-None-Match"), answer.etag) {
+	condition := req.Header["If-None-Match"]
+	if answer != nil && len(condition) == 1 && condition[0] == answer.etag {
+		kept.unmodifiedOnce.Do(func() { kept.unmodified.Store(a.ask(req, answer.etag, http.StatusNotModified)) })
+		answer = kept.unmodified.Load()
+	} else if answer != nil && mayMatch(req.Header.Get("If-None-Match"), answer.etag) {
+		answer = nil // the library knows
+	}
+	if answer == nil {
 		a.library.ServeHTTP(w, req)
 		return
 	}
@@ -65,8 +72,22 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	for name, values := range answer.header {
 		header[name] = slices.Clone(values)
 	}
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(answer.body) // a client that is gone is nobody to tell
+	w.WriteHeader(answer.status)
+	if len(answer.body) > 0 {
+		_, _ = w.Write(answer.body) // a client that is gone is nobody to tell
+	}
+}
+
+// ready tells whether the answer to a request is there already.
+func (a *answers) ready(req *http.Request) bool {
+	if !keepable(req) {
+		return false
+	}
+	key := a.key(req)
+	a.mu.Lock()
+	kept := a.known[key]
+	a.mu.Unlock()
+	return kept != nil && kept.answer.Load() != nil
 }
 
 // mayMatch tells whether a library could find that If-None-Match names the etag.
@@ -81,25 +102,10 @@ var conditions = []string{"Range", "If-Range", "If-Match", "If-Modified-Since", 
 // find returns the place of the request's form; nil when the library is to answer
 // this one.
 func (a *answers) find(req *http.Request) *answerOnce {
-	// Clients send ?timeout=32s, which the documents do not depend on.
-	if req.Method != http.MethodGet || strings.Contains(req.URL.RawQuery, "pretty") {
+	if !keepable(req) {
 		return nil
 	}
-	for _, name := range conditions {
-		if len(req.Header[name]) > 0 {
-			return nil
-		}
-	}
-	// An audit policy may want the answer as an object. Enabled would not tell: it is
-	// true until a policy was asked, and where there is none, none is.
-	if ac := audit.AuditContextFrom(req.Context()); ac != nil && ac.GetEventLevel().GreaterOrEqual(auditinternal.LevelRequestResponse) {
-		return nil
-	}
-	// Lines of a header are not joined: libraries look at the first alone.
-	key := strings.Join(req.Header["Accept"], "\n") + "\x00" + strings.Join(req.Header["Accept-Encoding"], "\n")
-	if a.varies != nil {
-		key += "\x00" + a.varies(req)
-	}
+	key := a.key(req)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	kept := a.known[key]
@@ -110,17 +116,47 @@ func (a *answers) find(req *http.Request) *answerOnce {
 	return kept
 }
 
-// ask has the library answer the request without its condition. Answers that are
-// no success are not kept.
-func (a *answers) ask(req *http.Request) *storedAnswer {
+// keepable tells whether the answer to a request may be one that others get too.
+func keepable(req *http.Request) bool {
+	// Clients send ?timeout=32s, which the documents do not depend on.
+	if req.Method != http.MethodGet || strings.Contains(req.URL.RawQuery, "pretty") {
+		return false
+	}
+	for _, name := range conditions {
+		if len(req.Header[name]) > 0 {
+			return false
+		}
+	}
+	// An audit policy may want the answer as an object. Enabled would not tell: it is
+	// true until a policy was asked, and where there is none, none is.
+	ac := audit.AuditContextFrom(req.Context())
+	return ac == nil || ac.GetEventLevel().Less(auditinternal.LevelRequestResponse)
+}
+
+// key names the form that a request asks for.
+func (a *answers) key(req *http.Request) string {
+	// Lines of a header are not joined: libraries look at the first alone.
+	key := strings.Join(req.Header["Accept"], "\n") + "\x00" + strings.Join(req.Header["Accept-Encoding"], "\n")
+	if a.varies != nil {
+		key += "\x00" + a.varies(req)
+	}
+	return key
+}
+
+// ask has the library answer the request on the condition alone that the client has
+// none of the etag, "" for without one. Answers of another status are not kept.
+func (a *answers) ask(req *http.Request, etag string, status int) *storedAnswer {
 	plain := req.Clone(req.Context())
 	plain.Header.Del("If-None-Match")
+	if etag != "" {
+		plain.Header.Set("If-None-Match", etag)
+	}
 	w := &answerWriter{header: http.Header{}}
 	a.library.ServeHTTP(w, plain)
-	if w.status != http.StatusOK {
+	if w.status != status {
 		return nil
 	}
-	return &storedAnswer{header: w.header, etag: w.header.Get("Etag"), body: a.shared(w.body.Bytes())}
+	return &storedAnswer{status: status, header: w.header, etag: w.header.Get("Etag"), body: a.shared(w.body.Bytes())}
 }
 
 // shared returns a body that another form of request has already had, so that

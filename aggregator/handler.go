@@ -65,11 +65,25 @@ func (r *router) serveRoute(w http.ResponseWriter, req *http.Request, to *route)
 		r.local.ServeHTTP(w, req)
 		return
 	}
-	target := to.target
+	target := &to.target
 	if !target.Available && !target.Local {
-		target.Unavailable = to.explain(time.Now())
+		target = to.explained(time.Now())
 	}
 	r.proxy.Serve(w, req, target)
+}
+
+// prompt tells the requests that end when their context does: those that a backend
+// answers, or nobody, and those whose answer is there.
+func (r *router) prompt(req *http.Request) bool {
+	s := r.snapshots.load()
+	switch to := s.Route(req.URL.Path); to.Rule {
+	case RoutingGroupVersion, RoutingCore:
+		return to.route != nil && !to.route.target.Local
+	case RoutingDiscovery:
+		return s.discovery.answers.ready(req)
+	default:
+		return false
+	}
 }
 
 // routeOf returns the route of an APIService; nil when there is none.
@@ -79,6 +93,13 @@ func (s *Snapshot) routeOf(apiService string) *route {
 		return s.routes["/api"]
 	}
 	return s.routes["/apis/"+group+"/"+version]
+}
+
+// explained is the target with what explain says.
+func (r *route) explained(now time.Time) *proxy.Target {
+	target := r.target
+	target.Unavailable = r.explain(now)
+	return &target
 }
 
 // explain says why requests under the route are refused: the APIService, the

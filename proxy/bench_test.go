@@ -28,7 +28,7 @@ func BenchmarkProxy(b *testing.B) {
 		name    string
 		handler http.Handler
 	}{
-		{"kagg", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, target) })},
+		{"kagg", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, &target) })},
 		{"upstream", upstreamProxy(b, tr, host)},
 		{"bare", bare},
 	} {

@@ -7,27 +7,19 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"strings"
+	"net/url"
 	"sync/atomic"
-	"time"
 
-	"golang.org/x/net/http/httpguts"
-	proxyutil "k8s.io/apimachinery/pkg/util/proxy"
 	"k8s.io/apiserver/pkg/authentication/user"
+	proxyrequest "k8s.io/apiserver/pkg/util/proxy"
 )
-
-// flushInterval is for answers of known length only, whose bytes come slowly: they are passed on after
-// this time at the latest. An answer of unknown length, and every watch is one, is flushed at once by
-// ReverseProxy, its headers before its first byte. Flushing the short answers at once as well would
-// cost each of them a second TLS record and a second system call.
-const flushInterval = 5 * time.Millisecond
 
 // exchange is one request on its way to the backend, and the answer on its way back.
 type exchange struct {
 	h      *Handler
 	target *Target
 	user   user.Info
+	in     *http.Request  // the client's
 	req    *http.Request  // to be sent, for the first host
 	first  int            // index of the host whose turn it is
 	body   *clientBody    // nil if the request has none
@@ -37,52 +29,30 @@ type exchange struct {
 	events io.ReadCloser  // the body of the answer, if it is a watch
 }
 
-// proxy passes on a plain request: net/http's ReverseProxy, with apimachinery's proxy transport for
-// the forwarding headers and the rewriting of Location and of links in HTML (the one kind of body that
-// is read whole before it is passed on, as a kube-apiserver does).
-//
-// apimachinery's UpgradeAwareHandler would do the same around the same two; it is left out because it
-// copies the request's headers twice more and allocates a buffer for every answer.
-func (x *exchange) proxy(w http.ResponseWriter) {
-	var transport http.RoundTripper = x
+// location is where the request goes at the first host.
+func (x *exchange) location() *url.URL {
+	u := &url.URL{Scheme: "https", Host: x.target.Resolution.Hosts[x.first], Path: x.in.URL.Path}
+	if x.in.URL.RawQuery != "" {
+		// Sorted by key, and without what does not parse: upstream does the same.
+		u.RawQuery = x.in.URL.Query().Encode()
+	}
+	return u
+}
+
+// prepare makes the request to be sent of the client's, but for who the user is.
+func (x *exchange) prepare() context.CancelFunc {
+	var cancel context.CancelFunc
+	x.req, cancel = proxyrequest.NewRequestForProxy(x.location(), x.in)
+	x.h.strip.strip(x.req.Header)
+	return cancel
+}
+
+// transport is what sends a request that is no upgrade.
+func (x *exchange) transport() http.RoundTripper {
 	if wrap := x.h.options.WrapTransport; wrap != nil {
-		transport = wrap(x)
+		return wrap(x)
 	}
-	reverse := &httputil.ReverseProxy{
-		Rewrite:        x.rewrite,
-		Transport:      &proxyutil.Transport{Scheme: x.req.URL.Scheme, Host: x.req.URL.Host, RoundTripper: transport},
-		FlushInterval:  flushInterval,
-		ErrorLog:       x.h.silent,
-		BufferPool:     &x.h.buffers,
-		ModifyResponse: x.modify,
-		ErrorHandler:   x.Error,
-	}
-	reverse.ServeHTTP(w, x.req)
-	if x.events != nil {
-		x.watch(w)
-	}
-}
-
-// rewrite runs after the hop-by-hop headers are gone, so that no client can have an identity header
-// removed by listing it under Connection.
-func (x *exchange) rewrite(r *httputil.ProxyRequest) {
-	out := r.Out.Header
-	// ReverseProxy has dropped these two; a kube-apiserver passes on what the client's proxies said.
-	if v, ok := r.In.Header["Forwarded"]; ok && !hopByHop(r.In.Header, "Forwarded") {
-		out["Forwarded"] = v
-	}
-	if client, _, err := net.SplitHostPort(r.In.RemoteAddr); err == nil {
-		prior := r.In.Header["X-Forwarded-For"]
-		if len(prior) > 0 && !hopByHop(r.In.Header, "X-Forwarded-For") {
-			client = strings.Join(prior, ", ") + ", " + client
-		}
-		out.Set("X-Forwarded-For", client)
-	}
-	setIdentity(out, x.user)
-}
-
-func hopByHop(h http.Header, name string) bool {
-	return httpguts.HeaderValuesContainsToken(h["Connection"], name)
+	return x
 }
 
 // RoundTrip sends the request to the host whose turn it is. A host that cannot be dialled has not seen

@@ -78,7 +78,7 @@ func TestRefusals(t *testing.T) {
 			u := testUser
 			for _, upstream := range []bool{true, false} {
 				h := New(Options{UpstreamErrors: upstream})
-				serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, tc.target) })
+				serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, &tc.target) })
 				f := frontOf(t, serve, u)
 				if tc.anonymous {
 					f = frontOf(t, serve, nil)

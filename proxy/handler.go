@@ -5,12 +5,10 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"net/url"
 	"sync"
 
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
-	proxyrequest "k8s.io/apiserver/pkg/util/proxy"
 	"k8s.io/streaming/pkg/httpstream"
 )
 
@@ -81,7 +79,7 @@ var errNoTransport = errors.New("no connection pool was built for this APIServic
 // A request for one group-version's discovery has 5 seconds, any other lives as long as its context.
 // Serve panics with http.ErrAbortHandler when the backend breaks off within its answer, so that the
 // server breaks off too.
-func (h *Handler) Serve(w http.ResponseWriter, req *http.Request, t Target) {
+func (h *Handler) Serve(w http.ResponseWriter, req *http.Request, t *Target) {
 	if t.Local {
 		if h.options.Local == nil {
 			http.Error(w, "", http.StatusNotFound)
@@ -91,7 +89,9 @@ func (h *Handler) Serve(w http.ResponseWriter, req *http.Request, t Target) {
 		return
 	}
 	if t.Transport == nil && t.TransportErr == nil {
-		t.TransportErr = errNoTransport
+		without := *t
+		without.TransportErr = errNoTransport
+		t = &without
 	}
 	user, ok := genericapirequest.UserFrom(req.Context())
 	if f, refused := t.refusal(ok); refused {
@@ -99,23 +99,16 @@ func (h *Handler) Serve(w http.ResponseWriter, req *http.Request, t Target) {
 		return
 	}
 
-	first := t.Transport.next(len(t.Resolution.Hosts))
-	location := &url.URL{Scheme: "https", Host: t.Resolution.Hosts[first], Path: req.URL.Path}
-	if req.URL.RawQuery != "" {
-		// Sorted by key, and without what does not parse: upstream does the same.
-		location.RawQuery = req.URL.Query().Encode()
-	}
-	outgoing, cancel := proxyrequest.NewRequestForProxy(location, req)
-	defer cancel()
-	h.strip.strip(outgoing.Header)
 	utilflowcontrol.RequestDelegated(req.Context())
-
-	x := &exchange{h: h, target: &t, user: user, req: outgoing, first: first}
-	if httpstream.IsUpgradeRequest(req) {
+	x := &exchange{h: h, target: t, user: user, in: req, first: t.Transport.next(len(t.Resolution.Hosts))}
+	switch {
+	case httpstream.IsUpgradeRequest(req):
 		x.upgrade(w)
-		return
+	case simple(req):
+		x.forward(w)
+	default:
+		x.byLibrary(w, x.transport())
 	}
-	x.proxy(w)
 }
 
 // report tells the owner of the target that its backend failed.

@@ -111,7 +111,7 @@ func TestConnectionHeaderCannotRemoveIdentity(t *testing.T) {
 func httpFront(t testing.TB, o Options, target Target) *httptest.Server {
 	t.Helper()
 	h := New(o)
-	s := httptest.NewServer(authenticated(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, target) }), testUser))
+	s := httptest.NewServer(authenticated(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, &target) }), testUser))
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
@@ -357,7 +357,7 @@ func TestClientBreaksOffBody(t *testing.T) {
 	target := tr.target(t, host)
 	f := frontOf(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		defer close(served)
-		h.Serve(w, req, target)
+		h.Serve(w, req, &target)
 	}), testUser)
 	body, sender := io.Pipe()
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/transport"
 )
@@ -22,6 +23,51 @@ func IdentityHeaders(u user.Info) http.Header {
 // setIdentity writes the headers of [IdentityHeaders] into h, over whatever identity h holds.
 func setIdentity(h http.Header, u user.Info) {
 	transport.SetAuthProxyHeaders(&http.Request{Header: h}, u.GetName(), u.GetUID(), u.GetGroups(), u.GetExtra())
+}
+
+// addIdentity is setIdentity for headers that hold no identity. The user's own slices are shared: nobody changes them.
+func addIdentity(h http.Header, u user.Info) {
+	h["X-Remote-User"] = []string{u.GetName()}
+	if uid := u.GetUID(); uid != "" {
+		h["X-Remote-Uid"] = []string{uid}
+	}
+	if groups := u.GetGroups(); len(groups) > 0 {
+		h["X-Remote-Group"] = groups
+	}
+	for key, values := range u.GetExtra() {
+		if name := extraHeader(key); len(values) > 0 {
+			h[name] = append(slices.Clip(h[name]), values...)
+		}
+	}
+}
+
+// extraHeaders are the names of the headers of the extra keys that nearly every user of a certificate or of a
+// ServiceAccount's token has.
+var extraHeaders = map[string]string{
+	user.CredentialIDKey:       escapedExtraHeader(user.CredentialIDKey),
+	serviceaccount.PodNameKey:  escapedExtraHeader(serviceaccount.PodNameKey),
+	serviceaccount.PodUIDKey:   escapedExtraHeader(serviceaccount.PodUIDKey),
+	serviceaccount.NodeNameKey: escapedExtraHeader(serviceaccount.NodeNameKey),
+	serviceaccount.NodeUIDKey:  escapedExtraHeader(serviceaccount.NodeUIDKey),
+}
+
+// extraHeader is the name of the header that an extra key's values are sent in.
+func extraHeader(key string) string {
+	if name, ok := extraHeaders[key]; ok {
+		return name
+	}
+	return escapedExtraHeader(key)
+}
+
+// escapedExtraHeader asks client-go, which alone knows how a key is escaped.
+func escapedExtraHeader(key string) string {
+	h := http.Header{}
+	setIdentity(h, &user.DefaultInfo{Extra: map[string][]string{key: {""}}})
+	delete(h, "X-Remote-User")
+	for name := range h {
+		return name
+	}
+	return "" // client-go writes a header for every key
 }
 
 // A stripper removes from a client's headers all that could speak for a user at the backend.

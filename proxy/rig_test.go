@@ -213,7 +213,7 @@ func authenticated(next http.Handler, u user.Info) http.Handler {
 func front(t testing.TB, o Options, target Target) *httptest.Server {
 	t.Helper()
 	h := New(o)
-	return frontOf(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, target) }), testUser)
+	return frontOf(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, &target) }), testUser)
 }
 
 func frontOf(t testing.TB, h http.Handler, u user.Info) *httptest.Server {

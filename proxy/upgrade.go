@@ -14,6 +14,7 @@ import (
 // upgrade passes on a request that asks for SPDY or WebSocket: apimachinery's UpgradeAwareHandler over
 // a connection of its own, with the pool's TLS settings and the same identity headers.
 func (x *exchange) upgrade(w http.ResponseWriter) {
+	defer x.prepare()()
 	req := x.req
 	setIdentity(req.Header, x.user)
 	conn, err := x.dial(req.Context())

@@ -230,7 +230,7 @@ func TestDeadlines(t *testing.T) {
 		// The dial of an upgrade is given the request's own context.
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 		req.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
-		serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, target) })
+		serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, &target) })
 		authenticated(serve, testUser).ServeHTTP(httptest.NewRecorder(), req)
 		if got := <-deadlines; got != limited {
 			t.Errorf("%s: 5 s deadline %t, want %t", path, got, limited)

@@ -40,6 +40,10 @@ func differentialCases() []differentialCase {
 		{name: "cookies", method: "GET", uri: things, header: http.Header{"Cookie": {"a=b; c=d"}}},
 		{name: "client takes gzip", method: "GET", uri: things + "?answer=gzip", header: http.Header{"Accept-Encoding": {"gzip"}}},
 		{name: "client takes no encoding", method: "GET", uri: things + "?answer=gzip"},
+		{name: "delete with options", method: "DELETE", uri: things + "/a", body: `{"propagationPolicy":"Orphan"}`},
+		{name: "delete, known", method: "DELETE", uri: things + "/a?answer=known"},
+		{name: "head, known", method: "HEAD", uri: things + "?answer=known"},
+		{name: "many headers", method: "GET", uri: things, header: http.Header{"X-A": {"1", "2"}, "Warning": {"x"}, "Audit-Id": {"spoofed"}, "Kubectl-Session": {"s"}, "Accept": {"a", "b"}}},
 		{name: "break off", method: "GET", uri: things + "?answer=abort", abort: true},
 	}
 	for _, uri := range []string{
@@ -50,7 +54,7 @@ func differentialCases() []differentialCase {
 	} {
 		cases = append(cases, differentialCase{name: "uri " + uri, method: "GET", uri: uri})
 	}
-	for _, a := range []string{"304", "302", "302-location", "307-location", "created", "html", "html-gzip", "cors", "trailers", "early", "204", "500", "known", "slow", "hop"} {
+	for _, a := range []string{"304", "302", "302-location", "307-location", "created", "html", "html-gzip", "cors", "trailers", "early", "204", "500", "known", "slow", "hop", "same-id", "large", "events", "surprise"} {
 		cases = append(cases, differentialCase{name: "answer " + a, method: "GET", uri: things + "?answer=" + a})
 	}
 	return cases
@@ -125,6 +129,20 @@ func oddBackend(seen chan<- received) http.HandlerFunc {
 			h.Set("Warning", `299 - "w"`)
 			h["X-Multi"] = []string{"1", "2"}
 			say("hop")
+		case "same-id":
+			h["Audit-Id"] = []string{testAuditID, "another"}
+			h["Front"] = []string{"backend"}
+			say("id")
+		case "large":
+			h.Set("Content-Length", "300000")
+			say(strings.Repeat("x", 300_000))
+		case "events":
+			h.Set("Content-Type", "text/event-stream; charset=utf-8")
+			say("data: x\n\n")
+		case "surprise":
+			say("body")
+			flush(w)
+			h.Set(http.TrailerPrefix+"X-B", "b")
 		case "abort":
 			say("half")
 			flush(w)

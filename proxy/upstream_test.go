@@ -94,7 +94,7 @@ func TestSameAsUpstream(t *testing.T) {
 			h := New(Options{UpstreamErrors: true})
 			fronts := [2]*httptest.Server{
 				versioned(t, protocols[0], upstreamProxy(t, tr, host)),
-				versioned(t, protocols[0], http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, target) })),
+				versioned(t, protocols[0], http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, &target) })),
 			}
 			for _, tc := range differentialCases() {
 				var reached [2]received
@@ -119,7 +119,11 @@ func TestSameAsUpstream(t *testing.T) {
 
 func versioned(t *testing.T, http2 bool, h http.Handler) *httptest.Server {
 	t.Helper()
-	s := httptest.NewUnstartedServer(authenticated(h, testUser))
+	s := httptest.NewUnstartedServer(authenticated(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header()["Front"] = []string{"filter"}
+		w.Header().Set("Audit-Id", testAuditID)
+		h.ServeHTTP(w, req)
+	}), testUser))
 	s.EnableHTTP2 = http2
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
@@ -188,7 +192,7 @@ func TestUpgradeSameAsUpstream(t *testing.T) {
 		h := New(Options{UpstreamErrors: true})
 		for i, proxy := range []http.Handler{
 			upstreamProxy(t, tr, host),
-			http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, target) }),
+			http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.Serve(w, req, &target) }),
 		} {
 			f := httptest.NewServer(authenticated(proxy, testUser))
 			t.Cleanup(f.Close)
