@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/group"
 	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
 	"k8s.io/apiserver/pkg/authentication/request/x509"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
@@ -19,6 +20,9 @@ const (
 	// certificateTrust is for how long a verified certificate is believed without verifying it again. Its own
 	// expiry, and a change of the CAs, end that at once; the expiry of a CA, which nothing tells, at last then.
 	certificateTrust = 10 * time.Second
+	// rememberedConnections bounds how many connections spare even the digest. What is known of one is kept when it
+	// has ended, until others take its place.
+	rememberedConnections = 100
 )
 
 // certificates authenticates by client certificate. The handshake has shown that the client has the key; whose the
@@ -29,6 +33,9 @@ type certificates struct {
 	verify authenticator.Request
 	now    func() time.Time
 	known  *lru.Cache // *verifiedCertificate by the digest of the chain that the client sent
+	// connections are the same by the connection that the chain was sent on, as its *tls.ConnectionState: the chain of
+	// one does not change.
+	connections *lru.Cache
 }
 
 type verifiedCertificate struct {
@@ -38,7 +45,9 @@ type verifiedCertificate struct {
 }
 
 func newCertificates(ca dynamiccertificates.CAContentProvider, now func() time.Time) *certificates {
-	return &certificates{ca: ca, verify: x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion), now: now, known: lru.New(rememberedCertificates)}
+	// Of the group system:authenticated, which every user is in, a remembered response has it already.
+	verify := group.NewAuthenticatedGroupAdder(x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion))
+	return &certificates{ca: ca, verify: verify, now: now, known: lru.New(rememberedCertificates), connections: lru.New(rememberedConnections)}
 }
 
 // AuthenticateRequest implements authenticator.Request. Only what was verified is remembered.
@@ -46,17 +55,19 @@ func (c *certificates) AuthenticateRequest(req *http.Request) (*authenticator.Re
 	if req.TLS == nil || len(req.TLS.PeerCertificates) == 0 {
 		return nil, false, nil
 	}
+	now, bundle := c.now(), c.ca.CurrentCABundleContent()
+	if v := believed(c.connections, req.TLS, now, bundle); v != nil {
+		return v.response, true, nil
+	}
 	digest := sha256.New()
 	for _, cert := range req.TLS.PeerCertificates {
 		_, _ = digest.Write(cert.Raw) // never fails
 	}
 	var key [sha256.Size]byte
 	digest.Sum(key[:0])
-	now, bundle := c.now(), c.ca.CurrentCABundleContent()
-	if found, ok := c.known.Get(key); ok {
-		if v := found.(*verifiedCertificate); now.Before(v.until) && bytes.Equal(v.bundle, bundle) {
-			return v.response, true, nil
-		}
+	if v := believed(c.known, key, now, bundle); v != nil {
+		c.connections.Add(req.TLS, v)
+		return v.response, true, nil
 	}
 	response, ok, err := c.verify.AuthenticateRequest(req)
 	if err != nil || !ok {
@@ -69,8 +80,20 @@ func (c *certificates) AuthenticateRequest(req *http.Request) (*authenticator.Re
 		}
 	}
 	// The bundle from before the verification: CAs that changed meanwhile make the next request verify anew.
-	c.known.Add(key, &verifiedCertificate{response, bundle, until})
+	v := &verifiedCertificate{response, bundle, until}
+	c.known.Add(key, v)
+	c.connections.Add(req.TLS, v)
 	return response, true, nil
+}
+
+// believed is what is known under the key and still holds; nil if nothing does.
+func believed(known *lru.Cache, key any, now time.Time, bundle []byte) *verifiedCertificate {
+	if found, ok := known.Get(key); ok {
+		if v := found.(*verifiedCertificate); now.Before(v.until) && bytes.Equal(v.bundle, bundle) {
+			return v
+		}
+	}
+	return nil
 }
 
 // frontProxies authenticates requests whose user a believed front proxy names in headers.

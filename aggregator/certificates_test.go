@@ -88,6 +88,42 @@ func TestCertificatesAreVerifiedOnce(t *testing.T) {
 	}
 }
 
+// What is known of a connection holds no longer than what is known of its certificates.
+func TestConnectionsAreBelievedAsTheirCertificates(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1000, 0)
+	now := start
+	ca, counted := &changingCA{bundle: []byte("one")}, &countedVerification{}
+	c := newCertificates(ca, func() time.Time { return now })
+	c.verify = counted
+	one, other := certRequest(t, fakeCert("good", start.Add(time.Hour))), certRequest(t, fakeCert("good", start.Add(time.Hour)))
+	bad := certRequest(t, fakeCert("bad", start.Add(time.Hour)))
+	for i, step := range []struct {
+		req      *http.Request
+		at       time.Duration
+		bundle   string
+		verified int
+		ok       bool
+	}{
+		{one, 0, "one", 1, true}, {one, 0, "one", 1, true}, {other, 0, "one", 1, true}, {bad, 0, "one", 2, false}, {bad, 0, "one", 3, false},
+		{one, 9 * time.Second, "one", 3, true}, {other, 10 * time.Second, "one", 4, true}, {one, 10 * time.Second, "one", 4, true},
+		{one, 10 * time.Second, "two", 5, true}, {other, 10 * time.Second, "two", 5, true},
+	} {
+		now, ca.bundle = start.Add(step.at), []byte(step.bundle)
+		if _, ok, _ := c.AuthenticateRequest(step.req); ok != step.ok || counted.verified != step.verified {
+			t.Errorf("step %d: ok %t after %d verifications, want %t after %d", i, ok, counted.verified, step.ok, step.verified)
+		}
+	}
+	for range 2 * rememberedConnections {
+		if _, ok, _ := c.AuthenticateRequest(certRequest(t, fakeCert("good", start.Add(time.Hour)))); !ok {
+			t.Fatal("not believed")
+		}
+	}
+	if n := c.connections.Len(); n > rememberedConnections || counted.verified != 5 {
+		t.Errorf("%d connections are remembered, and %d certificates were verified", n, counted.verified)
+	}
+}
+
 func TestFrontProxiesNameAUser(t *testing.T) {
 	t.Parallel()
 	counted := &countedVerification{}
