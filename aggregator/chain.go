@@ -34,6 +34,9 @@ type chain struct {
 	audit    *auditing
 	tracer   tracing.TracerProvider
 	fairness *fairness
+	// prompt tells the requests whose handler surely ends when their context does;
+	// nil for none.
+	prompt func(*http.Request) bool
 }
 
 // filter is one step of the chain.
@@ -74,8 +77,23 @@ func (c chain) handler(h http.Handler) http.Handler {
 //
 // The order is that of k8s.io/apiserver (pkg/server/config.go,
 // DefaultBuildHandlerChain). What no flag asks for is not on the path: neither
-// that, nor the measuring of each filter, which comes with tracing.
+// that, nor the measuring of each filter, which comes with tracing. Where no flag
+// asks for anything, the entrance does what those down to the warnings do.
 func (c chain) filters() []filter {
+	if c.asksForNothing() {
+		return append([]filter{{"entrance", c.withEntrance}}, c.userFilters()...)
+	}
+	return append(c.outerFilters(), c.userFilters()...)
+}
+
+// asksForNothing tells whether no flag adds to the chain.
+func (c chain) asksForNothing() bool {
+	return c.audit == nil && c.tracer == nil && c.fairness == nil && !klog.V(3).Enabled() &&
+		len(c.limits.StrictTransportSecurity) == 0 && c.limits.GoawayChance == 0
+}
+
+// outerFilters are those up to the one that learns who asks, one by one.
+func (c chain) outerFilters() []filter {
 	list := []filter{
 		{"audit id", genericapifilters.WithAuditInit},
 		{"panic recovery", withPanicRecovery},
@@ -95,7 +113,7 @@ func (c chain) filters() []filter {
 	if chance := c.limits.GoawayChance; chance > 0 {
 		list = append(list, filter{"goaway", func(h http.Handler) http.Handler { return genericfilters.WithProbabilisticGoaway(h, chance) }})
 	}
-	list = append(list,
+	return append(list,
 		filter{"stop", c.withStop},
 		filter{"deadline", func(h http.Handler) http.Handler {
 			return genericapifilters.WithRequestDeadline(h, c.audit.sink(), c.audit.evaluator(), longRunning, c.codecs, c.limits.requestTimeout())
@@ -105,7 +123,6 @@ func (c chain) filters() []filter {
 		}},
 		filter{"warnings", genericapifilters.WithWarningRecorder},
 	)
-	return append(list, c.userFilters()...)
 }
 
 // userFilters are those from the one on that learns who asks.
@@ -164,18 +181,21 @@ func (c chain) withAuthentication(h http.Handler) http.Handler {
 // which every watch ends whose backend leaves.
 func withPanicRecovery(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		defer func() {
-			switch r := recover(); r {
-			case nil:
-			case http.ErrAbortHandler:
-				panic(r)
-			default:
-				klog.ErrorS(nil, "a handler panicked", "method", req.Method, "path", req.URL.Path, "panic", r, "stack", string(debug.Stack()))
-				http.Error(w, "This request caused apiserver to panic. Look in the logs for details.", http.StatusInternalServerError)
-			}
-		}()
+		defer answerPanic(w, req)
 		h.ServeHTTP(w, req)
 	})
+}
+
+// answerPanic is to be deferred.
+func answerPanic(w http.ResponseWriter, req *http.Request) {
+	switch r := recover(); r {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(r)
+	default:
+		klog.ErrorS(nil, "a handler panicked", "method", req.Method, "path", req.URL.Path, "panic", r, "stack", string(debug.Stack()))
+		http.Error(w, "This request caused apiserver to panic. Look in the logs for details.", http.StatusInternalServerError)
+	}
 }
 
 func (c chain) withImpersonation(h http.Handler) http.Handler {

@@ -44,7 +44,8 @@ func (c chain) names() []string {
 func TestChainHasOnlyWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	plain := plainChain(t)
-	full := plain
+	hsts, full := plain, plain
+	hsts.limits.StrictTransportSecurity = []string{"max-age=1"}
 	full.audit, full.tracer, full.fairness = &auditing{}, tracing.NewNoopTracerProvider(), &fairness{}
 	full.limits = Observability{GoawayChance: 0.01, StrictTransportSecurity: []string{"max-age=1"}}
 	for _, tt := range []struct {
@@ -53,7 +54,10 @@ func TestChainHasOnlyWhatIsAskedFor(t *testing.T) {
 		want  []string
 	}{
 		{"no flags", plain, []string{
-			"audit id", "panic recovery", "received time", "request info", "cache control", "stop", "deadline", "timeout", "warnings",
+			"entrance", "authentication", "constrainedimpersonation", "in-flight limit", "authorization",
+		}},
+		{"one flag", hsts, []string{
+			"audit id", "panic recovery", "received time", "request info", "HSTS", "cache control", "stop", "deadline", "timeout", "warnings",
 			"authentication", "constrainedimpersonation", "in-flight limit", "authorization",
 		}},
 		{"every flag", full, []string{

@@ -67,6 +67,7 @@ func (a *Aggregator) startServing(ctx context.Context, l net.Listener) error {
 		authentication: a.auth, authorizer: a.authz.forRequests(), codecs: delegate.Codecs,
 		requestInfo: newRequestInfoResolver(), stopping: ctx,
 		limits: a.config.Observability, audit: a.audit, tracer: a.tracer, fairness: a.fairness,
+		prompt: a.routes.prompt,
 	}.handler(a.routes)
 	if a.stopped, err = serve(l, h, a.serving, a.auth.clientCA, a.config.Observability.HTTP2MaxStreamsPerConnection, ctx.Done()); err != nil {
 		return err
