@@ -21,7 +21,7 @@ type deadlines struct {
 
 // deadline is a context of a request that started at a known time.
 type deadline struct {
-	context.Context
+	context.Context //nolint:containedctx // it is one itself
 
 	cancel  context.CancelFunc
 	at      time.Time

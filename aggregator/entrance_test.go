@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -211,9 +212,7 @@ func (tc *entranceCase) send(t *testing.T, s *httptest.Server) told {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range tc.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, tc.header)
 	resp, err := s.Client().Do(req)
 	if err != nil {
 		got.Broken = true
@@ -326,7 +325,10 @@ func TestPromptEndsWriteThatNobodyReads(t *testing.T) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	select {
-	case <-ended:
+	case err := <-ended:
+		if err == nil {
+			t.Error("the handler ended without an error")
+		}
 	case <-time.After(20 * timeoutInTests):
 		t.Fatal("the handler still writes")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ func endsWithItsContext(req *http.Request) bool { return req.ProtoMajor == 2 && 
 func (e *entrance) servePrompt(ctx context.Context, w http.ResponseWriter, req *http.Request, info *apirequest.RequestInfo) {
 	p := &promptWriter{ctx: ctx, w: w, header: make(http.Header, 8)}
 	p.warnings.to = p
-	copyHeader(p.header, w.Header())
+	maps.Copy(p.header, w.Header())
 	req = req.WithContext(warning.WithWarningRecorder(ctx, &p.warnings))
 	defer p.end(req, info)
 	e.next.ServeHTTP(p, req)
@@ -70,7 +71,7 @@ func (p *promptWriter) WriteHeader(code int) {
 }
 
 func (p *promptWriter) begin() {
-	copyHeader(p.w.Header(), p.header)
+	maps.Copy(p.w.Header(), p.header)
 	p.begun = true
 }
 
@@ -133,7 +134,8 @@ func (p *promptWriter) end(req *http.Request, info *apirequest.RequestInfo) {
 		panic(http.ErrAbortHandler)
 	}
 	p.w.WriteHeader(http.StatusGatewayTimeout)
-	_ = json.NewEncoder(p.w).Encode(&apierrors.NewTimeoutError("request did not complete within the allotted timeout", 0).ErrStatus)
+	status := apierrors.NewTimeoutError("request did not complete within the allotted timeout", 0).ErrStatus
+	_ = json.NewEncoder(p.w).Encode(&status) //nolint:errchkjson // a client that is gone is nobody to tell
 }
 
 // cut ends a stream at a deadline, unless its handler has ended before.
@@ -160,10 +162,4 @@ func (c *cut) end() {
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
-}
-
-func copyHeader(to, from http.Header) {
-	for name, values := range from {
-		to[name] = values
-	}
 }

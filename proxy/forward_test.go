@@ -21,7 +21,7 @@ import (
 // addIdentity writes what client-go does, for any user.
 func TestIdentityIsClientGos(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's choice is no secret
+	random := rand.New(rand.NewPCG(1, 2))
 	texts := []string{"", "a", "A-b", "ä ö", "x/y%z", "authentication.kubernetes.io/pod-name", user.CredentialIDKey, "AUTHENTICATION.kubernetes.io/pod-name", "scopes", "Scopes", "\x00\n"}
 	text := func() string { return texts[random.IntN(len(texts))] }
 	list := func() []string {
@@ -85,12 +85,12 @@ func TestWhatIsSimple(t *testing.T) {
 		resp http.Response
 		want bool
 	}{
-		{http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}}, true},
-		{http.Response{StatusCode: 101}, false},
-		{http.Response{StatusCode: 201, Header: http.Header{"Location": {"/x"}}}, false},
-		{http.Response{StatusCode: 200, Header: http.Header{"Connection": {"close"}}}, false},
-		{http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {" Text/HTML ; charset=utf-8"}}}, false},
-		{http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}}, false},
+		{http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}}, true},
+		{http.Response{StatusCode: http.StatusSwitchingProtocols}, false},
+		{http.Response{StatusCode: http.StatusCreated, Header: http.Header{"Location": {"/x"}}}, false},
+		{http.Response{StatusCode: http.StatusOK, Header: http.Header{"Connection": {"close"}}}, false},
+		{http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {" Text/HTML ; charset=utf-8"}}}, false},
+		{http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}}, false},
 	} {
 		if got := plain(&tt.resp); got != tt.want {
 			t.Errorf("%d %v: %t", tt.resp.StatusCode, tt.resp.Header, got)
