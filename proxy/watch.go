@@ -23,8 +23,12 @@ func (x *exchange) isWatch(resp *http.Response) bool {
 // As ReverseProxy does, it panics with http.ErrAbortHandler if the answer breaks off, so that the client can tell.
 func (x *exchange) watch(w http.ResponseWriter) {
 	defer func() { _ = x.events.Close() }()
-	flush := http.NewResponseController(w).Flush
-	if flush() != nil {
+	control := http.NewResponseController(w)
+	flushed := func() bool {
+		err := control.Flush()
+		return err == nil || errors.Is(err, http.ErrNotSupported)
+	}
+	if !flushed() {
 		panic(http.ErrAbortHandler)
 	}
 	piece := pieces{large: &x.h.buffers}
@@ -33,7 +37,7 @@ func (x *exchange) watch(w http.ResponseWriter) {
 		buf := piece.buffer()
 		n, err := x.events.Read(buf)
 		if n > 0 {
-			if _, failed := w.Write(buf[:n]); failed != nil || flush() != nil {
+			if _, failed := w.Write(buf[:n]); failed != nil || !flushed() {
 				panic(http.ErrAbortHandler)
 			}
 		}

@@ -34,8 +34,8 @@ func Settle(ctx context.Context, pauses ...time.Duration) {
 	}
 }
 
-// lookEach is the time between two looks at what the process uses.
-const lookEach = 10 * time.Second
+// lookEach is the time between two looks at what the process uses, which take some microseconds.
+const lookEach = time.Second
 
 // usage is what the process uses of the system.
 type usage struct {
@@ -54,7 +54,7 @@ func (u usage) grown(left usage) bool {
 	return u.resident-left.resident > max(leastGrowth, left.resident/8)
 }
 
-// leastGrowth is some ten seconds' garbage of a process that is at rest.
+// leastGrowth is the garbage of a process at rest in some twenty seconds.
 const leastGrowth = 4 << 20
 
 func giveBack() {
