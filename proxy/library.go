@@ -12,8 +12,8 @@ import (
 )
 
 // flushInterval is for answers of known length only, whose bytes come slowly: they are passed on after
-// this time at the latest. An answer of unknown length, and every watch is one, is flushed at once by
-// ReverseProxy, its headers before its first byte. Flushing the short answers at once as well would
+// this time at the latest. An answer of unknown length is flushed at once, its headers before its first byte:
+// by ReverseProxy, by flusher, and a watch by exchange.watch. Flushing the short answers at once as well would
 // cost each of them a second TLS record and a second system call.
 const flushInterval = 5 * time.Millisecond
 

@@ -57,7 +57,7 @@ func afterCollection(current int) {
 // percentOf is the GOGC that leaves room above what is in use, in steps of a quarter: to set it stops the program.
 func percentOf(live uint64) int {
 	const step = 25
-	percent := int(min(100*room/max(live, 1), mostPercent)) //nolint:gosec // at most mostPercent
+	percent := int(min(100*room/max(live, 1), mostPercent))
 	return max(percent-percent%step, leastPercent)
 }
 

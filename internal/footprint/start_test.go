@@ -31,7 +31,6 @@ func TestCollectionsArePaced(t *testing.T) { //nolint:paralleltest // it looks a
 	kept := make([]byte, 4*room)
 	collectUntil(t, "with much in use", func(percent int) bool { return percent == leastPercent })
 	runtime.KeepAlive(kept)
-	kept = nil
 	collectUntil(t, "when it is free again", func(percent int) bool { return percent == mostPercent })
 }
 
