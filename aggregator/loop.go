@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -82,9 +83,26 @@ func (l *controlLoop) run(ctx context.Context) {
 			changed = l.apply(r)
 		}
 		if l.drain() || changed {
+			begun := time.Now()
 			l.publish()
+			if !l.rest(ctx, time.Since(begun)) {
+				return
+			}
 		}
 	}
+}
+
+const (
+	// restFactor is how many times as long as a snapshot took the next one waits. Reports come by the hundred when many
+	// backends start, and to build a snapshot takes the longer the more there are.
+	restFactor = 9
+	// briefPublish is what is too short to rest after.
+	briefPublish, longestRest = time.Millisecond / 2, 100 * time.Millisecond
+)
+
+// rest lets reports gather after a snapshot that took some time. It is false when ctx has ended.
+func (*controlLoop) rest(ctx context.Context, took time.Duration) bool {
+	return took < briefPublish || pause(ctx, min(restFactor*took, longestRest))
 }
 
 // drain applies the reports that already wait, so that a burst gives one

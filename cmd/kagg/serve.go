@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -94,8 +93,7 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 	out.event(aggregator.Event{Subject: "kagg", Message: "serves at " + running.URL()})
 	out.say(welcome(running))
 	footprint.Started()
-	// Backends have answered by the first time, if they are there, and clients have asked by the second.
-	go footprint.Settle(ctx, 2*time.Second, 10*time.Second)
+	go footprint.Settle(ctx)
 	if then != nil {
 		err = then(running, out)
 		if err != nil {

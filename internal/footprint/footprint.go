@@ -11,25 +11,21 @@ import (
 	"time"
 )
 
-// Settle gives the memory that the process does not use back to the system, after each of the pauses and from then on
-// when the process is quiet and has grown: garbage, and the parts of the program itself that nothing runs any more. They
-// are read again when they are needed, from the page cache. It returns when ctx ends.
-func Settle(ctx context.Context, pauses ...time.Duration) {
-	for _, pause := range pauses {
-		if !sleep(ctx, pause) {
-			return
-		}
-		giveBack()
-	}
-	settled := look()
-	for last := settled; sleep(ctx, lookEach); {
+// Settle gives the memory that the process does not use back to the system, whenever the process is quiet and has
+// grown: garbage, and the parts of the program itself that nothing runs any more. They are read again when they are
+// needed, from the page cache. It returns when ctx ends.
+func Settle(ctx context.Context) {
+	last := look()
+	var settled usage
+	var at time.Time
+	for sleep(ctx, lookEach) {
 		now := look()
-		if now.restless(last, lookEach) || !now.grown(settled) {
+		if now.restless(last, lookEach) || !now.grown(settled, time.Since(at)) {
 			last = now
 			continue
 		}
 		giveBack()
-		settled = look()
+		settled, at = look(), time.Now()
 		last = settled
 	}
 }
@@ -49,10 +45,15 @@ type usage struct {
 // garbage would take time from what it does.
 func (u usage) restless(before usage, d time.Duration) bool { return u.cpu-before.cpu > d/10 }
 
-// grown tells whether so much was added to what was left that it is worth looking through all of it.
-func (u usage) grown(left usage) bool {
-	return u.resident-left.resident > max(leastGrowth, left.resident/8)
+// grown tells whether so much was added to what was left some time ago that it is worth looking through all of it:
+// half as much, as a burst of work does, or an eighth in settledFor.
+func (u usage) grown(left usage, ago time.Duration) bool {
+	added := u.resident - left.resident
+	return added > max(leastGrowth, left.resident/2) || ago >= settledFor && added > max(leastGrowth, left.resident/8)
 }
+
+// settledFor is how long a process is left alone that adds little.
+const settledFor = 30 * time.Second
 
 // leastGrowth is the garbage of a process at rest in some twenty seconds.
 const leastGrowth = 4 << 20

@@ -16,8 +16,8 @@ const (
 	// room is what may be allocated between two collections in bytes, within the least and the most that it may be in
 	// percent of what is in use. Go's own GOGC of 100 collects often while little is in use, which is while requests
 	// are proxied, and keeps much garbage where much is, which is where many backends' documents are merged.
-	room         = 40 << 20
-	leastPercent = 60
+	room         = 36 << 20
+	leastPercent = 50
 	mostPercent  = 400
 )
 
