@@ -19,7 +19,8 @@ type deadlines struct {
 	oldest, newest *deadline
 }
 
-// deadline is a context of a request that started at a known time.
+// deadline is a context of a request that started at a known time. Contexts that are made of it end with it, as
+// cancelled: they see what it is made of.
 type deadline struct {
 	context.Context //nolint:containedctx // it is one itself
 
@@ -92,7 +93,10 @@ func (d *deadlines) expire() {
 	}
 	d.mu.Unlock()
 	for _, c := range over {
-		c.expired.Store(true)
+		// The error of one that has ended already does not change any more.
+		if c.Context.Err() == nil {
+			c.expired.Store(true)
+		}
 		c.cancel()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/metrics"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/warning"
+	"k8s.io/klog/v2"
 )
 
 // endsWithItsContext tells whether nothing but the handler can hold an answer to the request
@@ -129,7 +131,10 @@ func (p *promptWriter) end(req *http.Request, info *apirequest.RequestInfo) {
 		return
 	}
 	defer metrics.RecordRequestTermination(req, info, metrics.APIServerComponent, http.StatusGatewayTimeout)
-	_ = recover() // the filter's answer does not wait for what the handler says
+	// The filter's answer does not wait for what the handler says; the log has it.
+	if r := recover(); r != nil && r != http.ErrAbortHandler { //nolint:errorlint // what was panicked with
+		klog.ErrorS(nil, "a handler panicked after its request's time", "method", req.Method, "path", req.URL.Path, "panic", r, "stack", string(debug.Stack()))
+	}
 	if p.begun {
 		panic(http.ErrAbortHandler)
 	}

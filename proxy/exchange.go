@@ -98,7 +98,7 @@ func dialFailed(err error) bool {
 // failed notes what the transport said, and reports it if it is the backend's failure.
 func (x *exchange) failed(err error) {
 	x.err = err
-	if errors.Is(x.req.Context().Err(), context.Canceled) || x.body != nil && x.body.broken.Load() {
+	if errors.Is(x.in.Context().Err(), context.Canceled) || x.body != nil && x.body.broken.Load() {
 		return // the client went away, or broke off its own request
 	}
 	x.h.report(x.target, err)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"io"
 	"maps"
 	"net"
@@ -156,7 +155,7 @@ func plain(resp *http.Response) bool {
 
 // passOn copies the body.
 func (x *exchange) passOn(w http.ResponseWriter, resp *http.Response) error {
-	to := flusher{w: w, left: resp.ContentLength}
+	to := &flusher{w: w, queue: &x.h.flushes, length: resp.ContentLength}
 	defer to.stop()
 	to.start()
 	buffer := x.h.buffers.Get()
@@ -172,7 +171,7 @@ func (x *exchange) passOn(w http.ResponseWriter, resp *http.Response) error {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // an end within another error is none
 			return nil
 		}
 		if err != nil {

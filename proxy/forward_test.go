@@ -126,16 +126,16 @@ func TestFlusher(t *testing.T) {
 		want   []int // flushes so far: after start, and flushInterval after each write
 	}{
 		{"unknown", -1, []int{3, 3}, []int{1, 2, 3}},
-		{"short, at once", 6, []int{6}, []int{0, 0}},
-		{"short, in two", 6, []int{3, 3}, []int{0, 1, 2}},
-		{"long", short + 2, []int{1, short, 1}, []int{1, 2, 3, 4}},
+		{"short, at once", 6, []int{6}, []int{1, 2}},
+		{"short, in two", 6, []int{3, 3}, []int{1, 2, 3}},
+		{"long", 10_000, []int{1, 9_998, 1}, []int{1, 2, 3, 4}},
 		{"empty", 0, nil, []int{0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &flushes{ResponseRecorder: httptest.NewRecorder()}
-				f := &flusher{w: w, left: tt.length}
+				f := &flusher{w: w, queue: &flushQueue{}, length: tt.length}
 				f.start()
 				got := make([]int, 0, len(tt.want))
 				note := func() {

@@ -58,6 +58,7 @@ type Handler struct {
 	options Options
 	strip   stripper
 	buffers bufferPool
+	flushes flushQueue
 	// silent is for what ReverseProxy would write to standard error: OnBackendFailure hears it.
 	silent *log.Logger
 }

@@ -42,7 +42,7 @@ func (x *exchange) watch(w http.ResponseWriter) {
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: //nolint:errorlint // an end within another error is none
 			x.passTrailers(w)
 			return
 		case err != nil:
