@@ -45,7 +45,7 @@ func sameDefinition(a *Document, i int, b *Document, j int) bool {
 // encoded alike: lists and maps that are there and empty, and a few rare parts that are not looked into.
 func ambiguous(schema *spec.Schema) bool {
 	if schema.Ref.GetURL() != nil && schema.Ref.String() == "" || schema.ExternalDocs != nil || schema.Dependencies != nil || schema.ExtraProps != nil ||
-		hollow(schema.Type) || hollow(schema.Enum) || hollow(schema.Required) ||
+		hollowValue(schema.Example) || hasNull(schema.Extensions) || hollow(schema.Type) || hollow(schema.Enum) || hollow(schema.Required) ||
 		hollow(schema.AllOf) || hollow(schema.AnyOf) || hollow(schema.OneOf) ||
 		hollowMap(schema.Properties) || hollowMap(schema.PatternProperties) || hollowMap(schema.Definitions) ||
 		schema.Items != nil && (hollow(schema.Items.Schemas) || schema.Items.Schema == nil) {
@@ -56,6 +56,29 @@ func ambiguous(schema *spec.Schema) bool {
 		found = found || hollowMap(sub.Extensions) || ambiguous(sub)
 	})
 	return found
+}
+
+// hollowValue tells the values that are left out of an encoding where it leaves out what is empty.
+func hollowValue(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// hasNull tells of an extension that is null, but for the one that is not compared.
+func hasNull(extensions spec.Extensions) bool {
+	for key, value := range extensions {
+		if value == nil && key != gvkKey {
+			return true
+		}
+	}
+	return false
 }
 
 func hollow[S ~[]E, E any](list S) bool { return list != nil && len(list) == 0 }

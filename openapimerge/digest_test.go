@@ -11,7 +11,7 @@ var nearlyEqual = [][]string{
 		`{"allOf":[]}`, `{"anyOf":[]}`, `{"oneOf":[]}`, `{"items":[]}`, `{"items":{}}`, `{"dependencies":{}}`, `{"externalDocs":{}}`,
 		`{"description":""}`, `{"$ref":""}`, `{"nullable":false}`, `{"default":null}`, `{"example":null}`, `{"title":""}`, `{"format":""}`,
 		`{"readOnly":false}`, `{"discriminator":""}`, `{"uniqueItems":false}`, `{"unknown":1}`, `{"$schema":""}`, `{"id":""}`, `{"not":{}}`,
-		`{"x-kubernetes-group-version-kind":[]}`, `{"x-kubernetes-group-version-kind":null}`, `{"x-other":null}`, `{"x-other":[]}`, `{"x-other":{}}`,
+		`{"x-kubernetes-group-version-kind":[]}`, `{"x-kubernetes-group-version-kind":null}`, `{"x-other":null}`, `{"x-another":null}`, `{"example":""}`, `{"example":[]}`, `{"example":{}}`, `{"example":0}`, `{"example":false}`, `{"example":[""]}`, `{"x-other":[]}`, `{"x-other":{}}`,
 		`{"additionalProperties":true}`, `{"additionalProperties":false}`, `{"additionalProperties":{}}`, `{"additionalItems":true}`,
 		`{"dependencies":{"a":["b"]}}`, `{"dependencies":{"a":{}}}`, `{"dependencies":{"a":[]}}`},
 	{`{"default":[]}`, `{"default":{}}`, `{"default":null}`, `{"default":""}`, `{"default":0}`, `{"default":false}`, `{"default":0.0}`, `{"default":-0}`},

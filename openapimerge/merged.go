@@ -54,7 +54,7 @@ func (r V2Result) JSON() ([]byte, error) {
 	}
 	// Where the parts go, in the order of the encoding.
 	frames := bytes.Split(frame, []byte(`"`+seam+`":{}`))
-	first, second := bytes.Index(frame, []byte(`"definitions":{"`+seam)), bytes.Index(frame, []byte(`"paths":{"`+seam))
+	first, second := bytes.Index(frame, []byte(`"definitions":{"`+seam+`":{}`)), bytes.Index(frame, []byte(`"paths":{"`+seam+`":{}`))
 	if len(frames) != 3 || first < 0 || second < 0 {
 		return r.encodeWhole()
 	}

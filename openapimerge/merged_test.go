@@ -161,6 +161,12 @@ func TestMergedJSONOfOddDocuments(t *testing.T) {
 			d.Info.Description = `"definitions":{"` + seam + `":{}`
 			d.Extensions = spec.Extensions{"x-seam": map[string]any{seam: map[string]any{}}}
 		},
+		"an extension like the seam": func(d *spec.Swagger) {
+			d.Info.Extensions = spec.Extensions{"x-a": map[string]any{"definitions": map[string]any{seam: 1.0}}}
+		},
+		"an extension quite like the seam": func(d *spec.Swagger) {
+			d.Info.Extensions = spec.Extensions{"x-a": map[string]any{"definitions": map[string]any{seam: map[string]any{}}}}
+		},
 		"extensions of paths": func(d *spec.Swagger) { d.Paths.Extensions = spec.Extensions{"x-a": 1.0} },
 	} {
 		document := &spec.Swagger{SwaggerProps: spec.SwaggerProps{
@@ -194,7 +200,7 @@ func TestMergedJSONOfOddDocuments(t *testing.T) {
 
 func TestDocumentIsPacked(t *testing.T) {
 	t.Parallel()
-	data := []byte(`{"swagger":"2.0","info":{"title":"a \"}{,:\\","version":""},"paths":{"/a":{"get":{"description":"}","responses":null}},"/b":{}},"definitions":{"A":{"enum":["{",",",1,null]}}}`)
+	data := []byte(`{"swagger":"2.0","info":{"title":"a \"}{,:\\","version":""},"paths":{"/a":{"get":{"description":"}","responses":{"200":{"description":"{"}}}},"/b":{}},"definitions":{"A":{"enum":["{",",",1,null]}}}`)
 	d := readDocument(t, data)
 	if d.whole != nil {
 		t.Fatal("the document is not packed")
@@ -204,6 +210,12 @@ func TestDocumentIsPacked(t *testing.T) {
 	}
 	if got := string(d.encodedPaths[1]); len(d.encodedPaths) != 2 || got != `{}` {
 		t.Errorf("/b is %s", got)
+	}
+	for _, odd := range []string{`{"get":{}}`, `{"get":{"responses":null}}`, `{"put":{"responses":{"default":{}}}}`} {
+		data := `{"swagger":"2.0","info":{"title":"","version":""},"paths":{"/a":` + odd + `},"definitions":{}}`
+		if d := readDocument(t, []byte(data)); d.whole == nil {
+			t.Errorf("%s is packed, though its encoding does not tell all of it", odd)
+		}
 	}
 	if !d.HasPath("/a") || d.HasPath("/c") || !d.HasDefinition("A") || d.HasDefinition("B") {
 		t.Errorf("paths %q, definitions %q", d.Paths(), d.Definitions())

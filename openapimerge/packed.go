@@ -3,6 +3,7 @@ package openapimerge
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -15,10 +16,29 @@ func ReadDocument(data []byte) (*Document, error) {
 		return nil, err
 	}
 	d := prepare(swagger)
-	if encoded, err := EncodeV2JSON(swagger); err == nil {
+	if encoded, err := EncodeV2JSON(swagger); err == nil && !hollowOperations(swagger) {
 		d.pack(encoded)
 	}
 	return d, nil
+}
+
+// hollowOperations tells of operations without responses, and of default responses that say nothing: an encoding leaves
+// them out, and a conversion has to know of them.
+func hollowOperations(doc *spec.Swagger) bool {
+	if doc.Paths == nil {
+		return false
+	}
+	for _, item := range doc.Paths.Paths {
+		for _, op := range operations(&item) {
+			if *op == nil {
+				continue
+			}
+			if r := (*op).Responses; r == nil || r.Default != nil && reflect.DeepEqual(*r.Default, spec.Response{}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ReadEncodedDocument is ReadDocument for what EncodeV2JSON wrote of a decoded document, and spares writing it again.
