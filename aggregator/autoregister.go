@@ -75,6 +75,9 @@ func registerBuiltin(ctx context.Context, client apiregistrationclient.APIServic
 		if apierrors.IsAlreadyExists(err) {
 			err = reset(ctx, client, w)
 		}
+		if apierrors.IsNotFound(err) { // it was a file's, which is gone, and went just now
+			_, err = client.Create(ctx, w, metav1.CreateOptions{})
+		}
 		if err != nil {
 			return fmt.Errorf("registering the local group-version %s/%s: %w", w.Spec.Group, w.Spec.Version, err)
 		}

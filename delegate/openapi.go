@@ -51,11 +51,14 @@ type documents struct {
 	version  string
 	services func() []service
 	namer    func() *openapinamer.DefinitionNamer
+	// prebuilt tells whether what is served is what the prebuilt documents are of: all that there can be, tokens of
+	// ServiceAccounts and their issuer with it.
+	prebuilt bool
 }
 
-func newDocuments(v *version.Info, services func() []service) *documents {
+func newDocuments(v *version.Info, services func() []service, prebuilt bool) *documents {
 	return &documents{
-		version: v.GitVersion, services: services,
+		version: v.GitVersion, services: services, prebuilt: prebuilt,
 		namer: sync.OnceValue(func() *openapinamer.DefinitionNamer {
 			return openapinamer.NewDefinitionNamer(newExternalScheme())
 		}),

@@ -9,59 +9,19 @@ import (
 	"regexp"
 	"testing"
 
-	restful "github.com/emicklei/go-restful/v3"
-	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/kube-openapi/pkg/builder"
-	"k8s.io/kube-openapi/pkg/common/restfuladapter"
-	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kagg-project/kagg/internal/golden"
 )
 
-// buildV2 builds the Swagger document from the routes, as k8s.io/apiserver does.
-func buildV2(t *testing.T, s *Server) *spec.Swagger {
+// builtV2 is the document that is built from the routes.
+func builtV2(t *testing.T, s *Server) []byte {
 	t.Helper()
-	c := genericapiserver.DefaultOpenAPIConfig(definitions, s.documents.namer())
-	c.Info = s.documents.info()
-	c.SecurityDefinitions = &spec.SecurityDefinitions{bearerToken: &spec.SecurityScheme{SecuritySchemeProps: spec.SecuritySchemeProps{
-		Type: "apiKey", Name: "authorization", In: "header", Description: bearerTokenText,
-	}}}
-	c.DefaultSecurity = []map[string][]string{{bearerToken: {}}}
-	c.CommonResponses = map[int]spec.Response{
-		http.StatusUnauthorized: {ResponseProps: spec.ResponseProps{Description: unauthorizedText}},
-	}
-	var all []*restful.WebService
-	for _, one := range s.documents.services() {
-		ws, err := one.describe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, ws)
-	}
-	document, err := builder.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices(all), c)
+	document, err := s.documents.buildV2()
 	if err != nil {
 		t.Fatal(err)
 	}
-	document.Definitions = handler.PruneDefaults(document.Definitions)
-	return document
-}
-
-// encodeV2 encodes a document as it is after it was decoded once: some of what is built is then in another order.
-func encodeV2(t *testing.T, built *spec.Swagger) []byte {
-	t.Helper()
-	document := built
-	for range 2 {
-		data, err := document.MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		document = &spec.Swagger{}
-		if err := document.UnmarshalJSON(data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := document.MarshalJSON()
+	data, err := encodeV2(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,18 +30,33 @@ func encodeV2(t *testing.T, built *spec.Swagger) []byte {
 
 func TestPrebuiltOpenAPIV2(t *testing.T) {
 	t.Parallel()
-	golden.CompareGzip(t, "openapi/zz_generated.v2.json.gz", encodeV2(t, buildV2(t, idleServer(t, "unversioned"))))
-}
-
-func TestOpenAPIV2OfVersion(t *testing.T) {
-	t.Parallel()
-	s := idleServer(t, "v1.2.3-kagg")
-	got, err := s.OpenAPIV2()
-	if err != nil {
+	data := builtV2(t, serverWith(t, "unversioned", "https://kubernetes.default.svc"))
+	golden.CompareGzip(t, "openapi/zz_generated.v2.json.gz", data)
+	// Who puts a merged document together from parts of it takes them as they are.
+	again := &spec.Swagger{}
+	if err := again.UnmarshalJSON(data); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got, encodeV2(t, buildV2(t, s))) {
-		t.Error("the prebuilt document with the version is not the one that is built for the version")
+	if encoded, err := again.MarshalJSON(); err != nil || !bytes.Equal(data, encoded) {
+		t.Errorf("the document changes when it is decoded and encoded: %v", err)
+	}
+}
+
+// What is served depends on the version, and on whether there are tokens and what their issuer is.
+func TestOpenAPIV2OfConfigurations(t *testing.T) {
+	t.Parallel()
+	for _, issuer := range []string{"https://kubernetes.default.svc", "https://issuer.example/path", "plain", ""} {
+		s := serverWith(t, "v1.2.3-kagg", issuer)
+		got, err := s.OpenAPIV2()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, builtV2(t, s)) {
+			t.Errorf("with the issuer %q the document is not the one that is built", issuer)
+		}
+		if has := bytes.Contains(got, []byte(`serviceaccounts/{name}/token"`)); has != (issuer != "") {
+			t.Errorf("with the issuer %q there is a path for tokens: %t", issuer, has)
+		}
 	}
 }
 
@@ -101,7 +76,7 @@ func libraryRelease(t *testing.T) string {
 
 func TestPrebuiltOpenAPIV3Index(t *testing.T) {
 	t.Parallel()
-	s := idleServer(t, libraryRelease(t)+"+kagg")
+	s := serverWith(t, libraryRelease(t)+"+kagg", "https://kubernetes.default.svc")
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/openapi/v3", http.NoBody))
 	built := prebuiltIndex{Version: s.documents.info().Version}
@@ -117,11 +92,16 @@ func TestPrebuiltOpenAPIV3Index(t *testing.T) {
 
 func TestOpenAPIV3IndexOfVersion(t *testing.T) {
 	t.Parallel()
-	index, ok := idleServer(t, libraryRelease(t)+"+kagg").OpenAPIV3Index()
+	index, ok := serverWith(t, libraryRelease(t)+"+kagg", "https://kubernetes.default.svc").OpenAPIV3Index()
 	if !ok || index.Paths["api/v1"].ServerRelativeURL == "" {
 		t.Errorf("the index is not known for the libraries' own version: %v", index)
 	}
-	if _, ok := idleServer(t, "v1.2.3").OpenAPIV3Index(); ok {
+	if _, ok := serverWith(t, "v1.2.3", "https://kubernetes.default.svc").OpenAPIV3Index(); ok {
 		t.Error("the index is said to be that of a version which stands in none of its documents")
+	}
+	for _, issuer := range []string{"plain", ""} {
+		if _, ok := serverWith(t, libraryRelease(t)+"+kagg", issuer).OpenAPIV3Index(); ok {
+			t.Errorf("with the issuer %q the index is said to be that of a server that has more", issuer)
+		}
 	}
 }

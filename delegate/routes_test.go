@@ -1,6 +1,9 @@
 package delegate
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
@@ -21,15 +24,32 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/kagg-project/kagg/delegate/memory"
+	"github.com/kagg-project/kagg/delegate/serviceaccount"
 )
 
 // idleServer is a server of a version of Kubernetes that was not started.
 func idleServer(t *testing.T, gitVersion string) *Server {
 	t.Helper()
+	return serverWith(t, gitVersion, "")
+}
+
+// serverWith is one that has tokens of an issuer, "" for none.
+func serverWith(t *testing.T, gitVersion, issuer string) *Server {
+	t.Helper()
+	var tokens *serviceaccount.Tokens
+	if issuer != "" {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tokens, err = serviceaccount.New(serviceaccount.Config{SigningKey: key, Issuers: []string{issuer}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	backend := memory.NewBackend(memory.Options{})
 	t.Cleanup(backend.Close)
 	s, err := New(Config{
-		RESTOptionsGetter: backend.RESTOptionsGetter(StorageCodec), Version: &version.Info{GitVersion: gitVersion},
+		RESTOptionsGetter: backend.RESTOptionsGetter(StorageCodec), Version: &version.Info{GitVersion: gitVersion}, ServiceAccounts: tokens,
 		Authorizer: authorizerfactory.NewAlwaysAllowAuthorizer(),
 	})
 	if err != nil {

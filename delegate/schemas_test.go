@@ -22,7 +22,7 @@ func TestSchemasOfAKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs := newDocuments(&version.Info{GitVersion: "v1.2.3"}, s.routes.services)
+	docs := newDocuments(&version.Info{GitVersion: "v1.2.3"}, s.routes.services, false)
 	for _, gv := range servedVersions(all) {
 		types := map[string][]string{}
 		for name, storage := range all[gv] {
@@ -57,7 +57,7 @@ func TestSchemasOfAllVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	types, err := newDocuments(&version.Info{GitVersion: "v1.2.3"}, s.routes.services).newSchemas("autoscaling", all)
+	types, err := newDocuments(&version.Info{GitVersion: "v1.2.3"}, s.routes.services, false).newSchemas("autoscaling", all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,9 +164,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("building the server of the local APIs: %w", err)
 	}
 	s.generic = server
-	s.serveIssuer()
+	issues := s.serveIssuer()
 	s.routes = newRoutes(server.Handler.GoRestfulContainer, server.Handler.Director)
-	s.documents = newDocuments(cfg.Version, s.routes.services)
+	s.documents = newDocuments(cfg.Version, s.routes.services, issues)
 	if err := s.installGroups(); err != nil {
 		return nil, err
 	}

@@ -40,18 +40,19 @@ func (s *Server) provide(obj runtime.Object, options *metav1.CreateOptions) {
 }
 
 // serveIssuer serves what others verify tokens with, where the issuer's name allows it.
-func (s *Server) serveIssuer() {
+func (s *Server) serveIssuer() (served bool) {
 	if s.config.ServiceAccounts == nil {
-		return
+		return false
 	}
 	services, err := s.config.ServiceAccounts.WebServices(s.config.ExternalAddress)
 	if err != nil {
 		klog.InfoS("The ServiceAccount issuer has no OpenID Connect discovery: name an https URL with --service-account-issuer", "reason", err.Error())
-		return
+		return false
 	}
 	for _, ws := range services {
 		s.generic.Handler.GoRestfulContainer.Add(ws)
 	}
+	return true
 }
 
 // PublishRootCA has every namespace take what Config.RootCA returns now, soon. It is what a change of the
