@@ -54,7 +54,7 @@ func (f *openAPIFetcher) fetch(ctx context.Context) openAPI {
 	o := openAPI{v3: f.fetchV3(ctx)}
 	o.v2 = f.fetchV2(ctx)
 	if o.v3.index == nil && o.v3.failure == "" {
-		o.v2.conversion = f.convert(o.v2.document)
+		o.v2.conversion = f.convert(ctx, o.v2.document)
 	}
 	return o
 }
@@ -85,12 +85,16 @@ func (f *openAPIFetcher) fetchV2(ctx context.Context) openAPIV2 {
 
 // convert gives a v2 document as v3, once for each document. One that cannot be
 // converted gives nil: the merge says so.
-func (f *openAPIFetcher) convert(document *openapimerge.Document) *openapimerge.Conversion {
+func (f *openAPIFetcher) convert(ctx context.Context, document *openapimerge.Document) *openapimerge.Conversion {
 	if document == nil {
 		return nil
 	}
 	if f.conversion == nil || f.conversion.Source != document {
+		if f.decoding.begin(ctx) != nil {
+			return nil
+		}
 		converted, err := openapimerge.Convert(document)
+		f.decoding.end()
 		if err != nil {
 			return nil
 		}

@@ -35,7 +35,8 @@ const lookEach = time.Second
 
 // usage is what the process uses of the system.
 type usage struct {
-	// resident is the memory, in bytes; 0 where the system does not tell.
+	// resident is the memory that is no file's, in bytes; 0 where the system does not tell. What is used of the program
+	// itself comes back within seconds.
 	resident int64
 	// cpu is the time of all processors since the process began.
 	cpu time.Duration

@@ -17,17 +17,20 @@ type mapping struct {
 	first, last uintptr
 	perms       string
 	file        string
-	// own tells that it has pages which are not those of the file.
-	own bool
+	// changed tells that it has pages which are not those of the file, in memory or swapped out; of the two the kernel
+	// has to have told.
+	changed bool
+	told    int
 }
 
 // look asks the kernel what the process uses.
 func look() usage {
 	var u usage
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
-		if fields := strings.Fields(string(statm)); len(fields) > 1 {
-			pages, _ := strconv.ParseInt(fields[1], 10, 64) // 0 where it is no number
-			u.resident = pages * int64(os.Getpagesize())
+		if fields := strings.Fields(string(statm)); len(fields) > 2 {
+			resident, _ := strconv.ParseInt(fields[1], 10, 64) // 0 where it is no number
+			file, _ := strconv.ParseInt(fields[2], 10, 64)
+			u.resident = (resident - file) * int64(os.Getpagesize())
 		}
 	}
 	var r unix.Rusage
@@ -81,7 +84,7 @@ func split(memory []byte) {
 // droppable tells the mappings of a file that hold nothing but the file: those that can be written to, or could
 // before they were protected and were, do not.
 func (m mapping) droppable(file string) bool {
-	return m.file == file && !strings.Contains(m.perms, "w") && !m.own && m.last > m.first
+	return m.file == file && !strings.Contains(m.perms, "w") && !m.changed && m.told == 2 && m.last > m.first
 }
 
 // parseMappings reads /proc/self/smaps.
@@ -92,8 +95,10 @@ func parseMappings(smaps []byte) []mapping {
 		fields := strings.Fields(lines.Text())
 		if len(fields) >= 5 && strings.Contains(fields[0], "-") {
 			out = append(out, parseMapping(fields))
-		} else if len(out) > 0 && len(fields) == 3 && fields[0] == "Anonymous:" {
-			out[len(out)-1].own = fields[1] != "0"
+		} else if len(out) > 0 && len(fields) == 3 && (fields[0] == "Anonymous:" || fields[0] == "Swap:") {
+			last := &out[len(out)-1]
+			last.told++
+			last.changed = last.changed || fields[1] != "0"
 		}
 	}
 	return out
@@ -110,6 +115,5 @@ func parseMapping(fields []string) mapping {
 	if err != nil {
 		return mapping{}
 	}
-	// own until the kernel says that it is not.
-	return mapping{uintptr(first), uintptr(last), fields[1], strings.Join(fields[5:], " "), true}
+	return mapping{first: uintptr(first), last: uintptr(last), perms: fields[1], file: strings.Join(fields[5:], " ")}
 }

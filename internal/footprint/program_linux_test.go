@@ -11,19 +11,28 @@ func TestOnlyUnchangedPagesOfTheFileAreDropped(t *testing.T) {
 	const smaps = `00400000-02b9f000 r-xp 00000000 fd:00 1 /bin/the program
 Size:              40572 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 VmFlags: rd ex mr mw me
 02b9f000-05aa6000 r--p 0279f000 fd:00 1 /bin/the program
 Anonymous:             4 kB
+Swap:                  0 kB
 05aa6000-05b92000 rw-p 056a6000 fd:00 1 /bin/the program
 Anonymous:             0 kB
+Swap:                  0 kB
 05b92000-05b93000 r--p 056a6000 fd:00 1 /bin/the program
 7ff452fe0000-7ff453136000 r-xp 00000000 fd:00 2 /lib/libc.so.6
 Anonymous:             0 kB
+Swap:                  0 kB
 7ff453136000-7ff453137000 rw-p 00000000 00:00 0
 Anonymous:             0 kB
+Swap:                  0 kB
+`
+	const swapped = `00400000-00500000 r--p 00000000 fd:00 1 /bin/the program
+Anonymous:             0 kB
+Swap:                  4 kB
 `
 	var dropped []mapping
-	for _, m := range parseMappings([]byte(smaps)) {
+	for _, m := range append(parseMappings([]byte(smaps)), parseMappings([]byte(swapped))...) {
 		if m.droppable("/bin/the program") {
 			dropped = append(dropped, m)
 		}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 const (
@@ -39,8 +40,25 @@ func collectLate() {
 	afterCollection(startPercent)
 }
 
-// Started gives back the parts of the program that have run: a start runs most of those that nothing runs again.
-func Started() { dropProgram() }
+// Started gives back the parts of the program that have run: a start runs most of those that nothing runs again. The
+// start's own pace of collections ends with the first of them.
+func Started() {
+	dropProgram()
+	if !paced() {
+		go endStart()
+	}
+}
+
+// endStart sets the pace as soon as garbage was collected once. A cleanup is too late to do so where all processors are
+// busy: it runs when the collection's last work is done, which may be at the next one.
+func endStart() {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for liveHeap() == 0 {
+		<-tick.C
+	}
+	debug.SetGCPercent(percentOf(liveHeap()))
+}
 
 // afterCollection has the pace set anew after each collection; current is the GOGC that is set.
 func afterCollection(current int) {
@@ -54,7 +72,7 @@ func afterCollection(current int) {
 	}, current)
 }
 
-// percentOf is the GOGC that leaves room above what is in use, in steps of a quarter: to set it stops the program.
+// percentOf is the GOGC that leaves room above what is in use, in steps of a quarter.
 func percentOf(live uint64) int {
 	const step = 25
 	percent := int(min(100*room/max(live, 1), mostPercent))
