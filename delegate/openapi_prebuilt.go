@@ -21,9 +21,7 @@ import (
 
 // What the local APIs are is settled when kagg is built, but for the tokens of ServiceAccounts, and so are their
 // documents: to build them from the routes takes longer than the rest of a start. A test builds them so and holds these
-// to it.
-//
-//go:generate go test -run ^TestPrebuilt . -update
+// to it, and writes them: see openapi/doc.go.
 var (
 	// prebuiltV2 is the Swagger document as JSON, sorted as kube-openapi encodes it, of no version.
 	//go:embed openapi/zz_generated.v2.json.gz
