@@ -171,7 +171,7 @@ func (x *exchange) passOn(w http.ResponseWriter, resp *http.Response) error {
 				return err
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // an end within another error is none
+		if err == io.EOF { // bare: an end within another error is none
 			return nil
 		}
 		if err != nil {

@@ -42,7 +42,7 @@ func (x *exchange) watch(w http.ResponseWriter) {
 			}
 		}
 		switch {
-		case err == io.EOF: //nolint:errorlint // an end within another error is none
+		case err == io.EOF: // bare: an end within another error is none
 			x.passTrailers(w)
 			return
 		case err != nil:
