@@ -200,3 +200,32 @@ func BenchmarkMergeV2After(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMergedJSON puts the merged document together, and hashes it.
+func BenchmarkMergedJSON(b *testing.B) {
+	for _, n := range benchSizes {
+		result, err := MergeV2(documentEach(b, n, false), UpstreamQuirks())
+		if err != nil {
+			b.Fatal(err)
+		}
+		data, err := result.JSON()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("encode/%d", n), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := result.JSON(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("hash/%d", n), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				Hash(data)
+			}
+		})
+	}
+}
