@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -119,20 +120,17 @@ var behaviours = map[string]func(w http.ResponseWriter, req *http.Request){
 	},
 	"too late": func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("X-Own", "1")
-		<-req.Context().Done()
-		time.Sleep(20 * time.Millisecond) // the filter's answer is first, as it is after a round trip
+		untilAnswered(w, req)
 		http.Error(w, fmt.Sprint(req.Context().Err()), http.StatusBadGateway)
 	},
-	"too late, and panics": func(_ http.ResponseWriter, req *http.Request) {
-		<-req.Context().Done()
-		time.Sleep(20 * time.Millisecond)
+	"too late, and panics": func(w http.ResponseWriter, req *http.Request) {
+		untilAnswered(w, req)
 		panic(http.ErrAbortHandler)
 	},
 	"too late within the answer": func(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
-		<-req.Context().Done()
-		time.Sleep(20 * time.Millisecond)
+		untilAnswered(w, req)
 		_, err := io.WriteString(w, "rest")
 		if err == nil {
 			panic("it wrote after its time")
@@ -140,9 +138,18 @@ var behaviours = map[string]func(w http.ResponseWriter, req *http.Request){
 	},
 	"too late, headers only": func(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusOK)
-		<-req.Context().Done()
-		time.Sleep(20 * time.Millisecond)
+		untilAnswered(w, req)
 	},
+}
+
+// untilAnswered waits until the request's time is over and who watches it has answered, as it has when a handler hears
+// of it by way of a backend: what the handler then puts into its headers goes nowhere.
+func untilAnswered(w http.ResponseWriter, req *http.Request) {
+	<-req.Context().Done()
+	const mark = "X-Not-Answered"
+	for w.Header().Set(mark, "1"); w.Header().Get(mark) != ""; {
+		runtime.Gosched()
+	}
 }
 
 // heard is what a handler finds in its request.
