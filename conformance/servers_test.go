@@ -62,6 +62,7 @@ type serverUnderTest struct {
 	server  *harness.APIServer
 	admin   *harness.Client // through kagg, as its administrator
 	through *harness.Client // through kagg, without a certificate
+	port    int
 	paths   int
 }
 
@@ -92,10 +93,9 @@ func TestCustomAPIServers(t *testing.T) {
 
 func startServer(t *testing.T, row customServer) *serverUnderTest {
 	t.Helper()
-	port := harness.FreePort(t)
-	s := &serverUnderTest{customServer: row}
+	s := &serverUnderTest{customServer: row, port: harness.FreePort(t)}
 	s.kagg = harness.StartKagg(t, "--authorization-mode=RBAC", "--token-auth-file=testdata/servers/tokens.csv",
-		"-f", row.manifests, fmt.Sprintf("--endpoint=wardle/api=127.0.0.1:%d", port))
+		"-f", row.manifests, fmt.Sprintf("--endpoint=wardle/api=127.0.0.1:%d", s.port))
 	s.kubectl = harness.NewKubectl(t, s.kagg.Kubeconfig)
 	s.kubectl.Command("apply", "-f", "testdata/servers/bindings.yaml", "-f", "testdata/servers/users.yaml").Out(t)
 	s.admin, s.through = s.kagg.Client(t), s.kagg.Anonymous(t)
@@ -103,8 +103,19 @@ func startServer(t *testing.T, row customServer) *serverUnderTest {
 	if row.etcd {
 		s.program.Flags = append(s.program.Flags, "--etcd-servers="+harness.StartEtcd(t))
 	}
-	s.server = s.program.Start(t, s.kagg, "wardle", "api", port, "testdata/servers/audit.yaml")
+	s.server = s.start(t)
 	return s
+}
+
+// start starts the server where kagg looks for it.
+func (s *serverUnderTest) start(t *testing.T) *harness.APIServer {
+	t.Helper()
+	return s.program.Start(t, s.kagg, "wardle", "api", s.port, "testdata/servers/audit.yaml")
+}
+
+// flunder is the manifest of a Flunder.
+func (s *serverUnderTest) flunder(name string) string {
+	return "apiVersion: " + s.groupVersion + "\nkind: Flunder\nmetadata: {name: " + name + "}\n"
 }
 
 // path is a list in a namespace that nobody asked for before, so that nothing that
@@ -194,20 +205,17 @@ func checkServiceAccount(t *testing.T, user *authenticationv1.UserInfo, uid bool
 // admission creates objects: the server asks kagg for the namespace, and has found
 // the webhooks and, from 1.30 on, the policies.
 func (s *serverUnderTest) admission(t *testing.T) {
-	flunder := func(name string) string {
-		return "apiVersion: " + s.groupVersion + "\nkind: Flunder\nmetadata: {name: " + name + "}\n"
-	}
-	s.kubectl.Command("create", "-f", "-").WithInput(flunder("present")).Out(t)
-	wantMatch(t, s.kubectl.Command("create", "-n", "missing", "-f", "-").WithInput(flunder("absent")).Fail(t), `namespaces "missing" not found`)
+	s.kubectl.Command("create", "-f", "-").WithInput(s.flunder("present")).Out(t)
+	wantMatch(t, s.kubectl.Command("create", "-n", "missing", "-f", "-").WithInput(s.flunder("absent")).Fail(t), `namespaces "missing" not found`)
 	// At once in the namespace that did not exist when the server started.
 	s.kubectl.Command("create", "namespace", "new").Out(t)
-	s.kubectl.Command("create", "-n", "new", "-f", "-").WithInput(flunder("present")).Out(t)
+	s.kubectl.Command("create", "-n", "new", "-f", "-").WithInput(s.flunder("present")).Out(t)
 	if !s.policies {
 		return
 	}
 	s.kubectl.Command("create", "-f", "testdata/servers/policy.yaml").Out(t)
 	harness.Eventually(t, 30*time.Second, "the server enforces a policy", func(context.Context) error {
-		result := s.kubectl.Command("create", "--dry-run=server", "-f", "-").WithInput(flunder("forbidden")).Run(t)
+		result := s.kubectl.Command("create", "--dry-run=server", "-f", "-").WithInput(s.flunder("forbidden")).Run(t)
 		if result.Code == 0 || !strings.Contains(result.Stderr, "no flunder is called forbidden") {
 			return fmt.Errorf("it answered %s%s", result.Stdout, result.Stderr)
 		}

@@ -17,6 +17,9 @@ import (
 // stopGrace is how long a program may take to end after SIGTERM.
 const stopGrace = 15 * time.Second
 
+// stacksGrace is how long a program that did not end may take to print its stacks.
+const stacksGrace = 2 * time.Second
+
 // Process is a program that runs in the background of a test.
 type Process struct {
 	// Name is what failures call the program.
@@ -72,8 +75,8 @@ func (p *Process) Output() *Output { return p.output }
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Stop ends the program with SIGTERM and waits for it. It fails the test when the
-// program does not end in time, and then kills it. To stop a program that has
-// ended does nothing.
+// program does not end in time, lets it print the stacks of its goroutines, and kills
+// it. To stop a program that has ended does nothing.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -85,9 +88,14 @@ func (p *Process) Stop(t testing.TB) {
 	case <-time.After(stopGrace):
 		t.Errorf("%s did not end within %s of SIGTERM", p.Name, stopGrace)
 	}
-	// It may have ended just now; then there is nothing to kill.
-	_ = p.cmd.Process.Kill()
-	<-p.done
+	// It may have ended just now; then there is nothing to ask or to kill.
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.done:
+	case <-time.After(stacksGrace):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
 }
 
 // ExitCode waits for the program to end and returns its exit code, -1 when a
