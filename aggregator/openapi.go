@@ -13,6 +13,7 @@ import (
 	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/spec3"
 
+	"github.com/kagg-project/kagg/internal/gzipchunks"
 	"github.com/kagg-project/kagg/openapimerge"
 )
 
@@ -25,11 +26,17 @@ type openAPIDocuments struct {
 	inputs func() []openapimerge.Input
 	v2     func() mergedV2
 	v3     func() mergedV3
-	// newestV2 is shared by all that follow each other: the merge that any of them made last.
-	newestV2 *atomic.Pointer[openapimerge.V2Result]
+	// newest is shared by all that follow each other.
+	newest *newestV2
 	// serveV2 negotiates between JSON and protobuf, compresses, and answers
 	// If-None-Match.
 	serveV2 http.Handler
+}
+
+// newestV2 is what was merged and encoded last of documents that follow each other: much of the next is the same.
+type newestV2 struct {
+	merged  atomic.Pointer[openapimerge.V2Result]
+	encoded atomic.Pointer[gzipchunks.Document]
 }
 
 type mergedV2 struct {
@@ -47,26 +54,26 @@ type mergedV3 struct {
 
 // newOpenAPIDocuments merges nothing yet. previous is nil for the first.
 func newOpenAPIDocuments(remote []openapimerge.Input, local *localAPIs, previous *openAPIDocuments) *openAPIDocuments {
-	d := &openAPIDocuments{remote: remote, local: local, newestV2: &atomic.Pointer[openapimerge.V2Result]{}}
+	d := &openAPIDocuments{remote: remote, local: local, newest: &newestV2{}}
 	if previous != nil {
-		d.newestV2 = previous.newestV2
+		d.newest = previous.newest
 	}
 	d.inputs = sync.OnceValue(func() []openapimerge.Input {
 		return slices.Concat(local.openAPI(), remote)
 	})
 	d.v2 = sync.OnceValue(func() mergedV2 {
 		var earlier openapimerge.V2Result
-		if before := d.newestV2.Load(); before != nil {
+		if before := d.newest.merged.Load(); before != nil {
 			earlier = *before
 		}
 		result, err := openapimerge.MergeV2After(earlier, d.inputs(), openapimerge.UpstreamQuirks())
 		if err == nil {
-			d.newestV2.Store(&result)
+			d.newest.merged.Store(&result)
 		}
 		return mergedV2{result, err}
 	})
 	d.v3 = sync.OnceValue(func() mergedV3 { return mergeV3(d.inputs()) })
-	d.serveV2 = newAnswers(newEncodedV2(d.v2).handler(), nil)
+	d.serveV2 = newAnswers(newEncodedV2(d.v2, &d.newest.encoded).handler(), nil)
 	return d
 }
 

@@ -2,10 +2,10 @@ package aggregator
 
 import (
 	"bytes"
-	"compress/gzip"
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/NYTimes/gziphandler"
@@ -13,7 +13,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kube-openapi/pkg/handler"
 
-	"github.com/kagg-project/kagg/openapimerge"
+	"github.com/kagg-project/kagg/internal/gzipchunks"
 )
 
 // encodedV2 is the merged OpenAPI v2 in its two encodings. It stands where
@@ -26,30 +26,35 @@ type encodedV2 struct {
 
 // v2Form is the document in one encoding. Both have the ETag of the JSON.
 type v2Form struct {
-	data     []byte
+	*gzipchunks.Document
+
 	etag     string
 	modified time.Time
 }
 
-func newEncodedV2(merged func() mergedV2) encodedV2 {
+// newEncodedV2 encodes nothing yet. newest is what was encoded last, by documents before this one.
+func newEncodedV2(merged func() mergedV2, newest *atomic.Pointer[gzipchunks.Document]) encodedV2 {
 	var e encodedV2
 	e.json = sync.OnceValues(func() (v2Form, error) {
 		m := merged()
 		if m.err != nil {
 			return v2Form{}, m.err
 		}
-		data, err := m.result.JSON()
+		data, starts, err := m.result.JSONParts()
 		if err != nil {
 			return v2Form{}, err
 		}
-		return v2Form{data, openapimerge.Hash(data), time.Now()}, nil
+		document := gzipchunks.New(data, starts, newest.Load())
+		newest.Store(document)
+		return v2Form{document, document.ETag(), time.Now()}, nil
 	})
 	e.protobuf = sync.OnceValues(func() (v2Form, error) {
 		form, err := e.json()
-		if err == nil {
-			form.data, err = handler.ToProtoBinary(form.data)
+		if err != nil {
+			return v2Form{}, err
 		}
-		return form, err
+		data, err := handler.ToProtoBinary(form.Plain())
+		return v2Form{gzipchunks.New(data, nil, nil), form.etag, form.modified}, err
 	})
 	return e
 }
@@ -62,9 +67,9 @@ const (
 	v2ProtobufDeprecated = "com.github.proto-openapi.spec.v2@v1.0+protobuf"
 )
 
-// compressed is what negotiates the compression. Clients are near, so that a document which changed is compressed at
-// the library's fastest level: its own takes three times as long.
-var compressed = gziphandler.MustNewGzipLevelHandler(gzip.BestSpeed)
+// negotiated is what decides on compression, as kube-openapi has it: the writer that a request which wants it gets is
+// its own. It compresses itself only what nobody did.
+var negotiated = gziphandler.GzipHandler
 
 // handler negotiates the encoding and the compression.
 func (e encodedV2) handler() http.Handler {
@@ -72,7 +77,7 @@ func (e encodedV2) handler() http.Handler {
 		subtype, answered string
 		get               func() (v2Form, error)
 	}{{v2JSON, v2JSON, e.json}, {v2ProtobufDeprecated, v2Protobuf, e.protobuf}, {v2Protobuf, v2Protobuf, e.protobuf}}
-	return compressed(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	return negotiated(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		accept := req.Header.Get("Accept")
 		if accept == "" {
 			accept = "*/*"
@@ -99,5 +104,19 @@ func serveV2Form(w http.ResponseWriter, req *http.Request, subtype string, get f
 	}
 	w.Header().Set("Content-Type", "application/"+subtype)
 	w.Header().Set("Etag", strconv.Quote(form.etag))
-	http.ServeContent(w, req, "", form.modified, bytes.NewReader(form.data))
+	content := form.Plain()
+	if compresses(w) && len(content) >= gziphandler.DefaultMinSize && req.Method == http.MethodGet && req.Header.Get("Range") == "" {
+		w.Header().Set("Content-Encoding", "gzip")
+		content = form.Gzip()
+	}
+	http.ServeContent(w, req, "", form.modified, bytes.NewReader(content))
+}
+
+// compresses tells whether negotiated would compress what is written here.
+func compresses(w http.ResponseWriter) bool {
+	switch w.(type) {
+	case *gziphandler.GzipResponseWriter, gziphandler.GzipResponseWriterWithCloseNotify:
+		return true
+	}
+	return false
 }

@@ -42,39 +42,57 @@ const seam = "/kagg-seam"
 // JSON encodes the merged document as EncodeV2JSON does. What the merge did not change is copied as its own document
 // has it. It fails where EncodeV2JSON does; on the result of a merge that failed it must not be called.
 func (r V2Result) JSON() ([]byte, error) {
+	document, _, err := r.JSONParts()
+	return document, err
+}
+
+// JSONParts returns, beside what JSON does, the ascending offsets at which the members of its paths and definitions
+// begin: two documents that have most of these in common have most of their text in common. Where the library encodes
+// the whole document there are none.
+func (r V2Result) JSONParts() (document []byte, starts []int, err error) {
+	document, starts = r.assemble()
+	if document == nil {
+		document, err = r.encodeWhole()
+	}
+	return document, starts, err
+}
+
+// assemble puts the document together from its parts, if these allow it; otherwise it returns nil.
+func (r V2Result) assemble() (document []byte, starts []int) {
 	if len(r.definitions) == 0 || len(r.paths) == 0 || !plain(maps.Keys(r.definitions)) || !plain(maps.Keys(r.paths)) || !encoded(maps.Keys(r.paths)) {
-		return r.encodeWhole()
+		return nil, nil
 	}
 	rest := *r.rest
 	rest.Definitions = spec.Definitions{seam: spec.Schema{}}
 	rest.Paths = &spec.Paths{Paths: map[string]spec.PathItem{seam: {}}}
 	frame, err := rest.MarshalJSON()
 	if err != nil {
-		return r.encodeWhole()
+		return nil, nil
 	}
 	// Where the parts go, in the order of the encoding.
 	frames := bytes.Split(frame, []byte(`"`+seam+`":{}`))
 	first, second := bytes.Index(frame, []byte(`"definitions":{"`+seam+`":{}`)), bytes.Index(frame, []byte(`"paths":{"`+seam+`":{}`))
 	if len(frames) != 3 || first < 0 || second < 0 {
-		return r.encodeWhole()
+		return nil, nil
 	}
 	definitions, err := encodeAll(r.definitions, (*definition).json)
 	if err != nil {
-		return r.encodeWhole()
+		return nil, nil
 	}
 	paths, err := encodeAll(r.paths, pathEntry.json)
 	if err != nil {
-		return r.encodeWhole()
+		return nil, nil
 	}
 	parts := [2]encodedParts{definitions, paths}
 	if second < first {
 		parts[0], parts[1] = parts[1], parts[0]
 	}
 	out := make([]byte, 0, len(frame)+parts[0].size+parts[1].size)
+	starts = make([]int, 0, len(r.definitions)+len(r.paths))
 	for i := range parts {
-		out = parts[i].append(append(out, frames[i]...))
+		out, starts = parts[i].append(append(out, frames[i]...), starts)
 	}
-	return append(out, frames[2]...), nil
+	return append(out, frames[2]...), starts
 }
 
 // json encodes the definition.
@@ -138,13 +156,15 @@ func encodeAll[T any](parts map[string]T, encode func(T) (json.RawMessage, error
 	return out, nil
 }
 
-func (e encodedParts) append(to []byte) []byte {
+// append adds the members, and where they begin to starts.
+func (e encodedParts) append(to []byte, starts []int) ([]byte, []int) {
 	for i, name := range e.names {
 		if i > 0 {
 			to = append(to, ',')
 		}
+		starts = append(starts, len(to))
 		to = append(append(append(to, '"'), name...), `":`...)
 		to = append(to, e.values[i]...)
 	}
-	return to
+	return to, starts
 }

@@ -2,6 +2,8 @@ package openapimerge
 
 import (
 	"bytes"
+	"encoding/json"
+	"maps"
 	"slices"
 	"testing"
 
@@ -23,9 +25,12 @@ func TestMergedJSONIsTheLibrarys(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		got, err := result.JSON()
+		got, starts, err := result.JSONParts()
 		if err != nil || !bytes.Equal(want, got) {
 			rt.Fatalf("error %v, differs (-library +parts):\n%s", err, cmp.Diff(string(want), string(got)))
+		}
+		if names := namesAt(rt, got, starts); len(starts) > 0 && !slices.Equal(names, partNames(rt, want)) {
+			rt.Fatalf("parts begin at %v, with %q", starts, names)
 		}
 		for _, entry := range result.paths {
 			if entry.rewritten == nil && entry.doc.whole == nil {
@@ -38,6 +43,28 @@ func TestMergedJSONIsTheLibrarys(t *testing.T) {
 	if copied == 0 || written == 0 {
 		t.Errorf("%d paths were copied, %d written", copied, written)
 	}
+}
+
+// namesAt reads the names of the members that begin at starts.
+func namesAt(t rapid.TB, document []byte, starts []int) []string {
+	t.Helper()
+	names := make([]string, len(starts))
+	for i, start := range starts {
+		if err := json.NewDecoder(bytes.NewReader(document[start:])).Decode(&names[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names
+}
+
+// partNames are those of the paths and definitions, as they follow each other.
+func partNames(t rapid.TB, document []byte) []string {
+	t.Helper()
+	var members struct{ Definitions, Paths map[string]json.RawMessage }
+	if err := json.Unmarshal(document, &members); err != nil {
+		t.Fatal(err)
+	}
+	return append(slices.Sorted(maps.Keys(members.Paths)), slices.Sorted(maps.Keys(members.Definitions))...)
 }
 
 // With an earlier result at hand, whatever it is of, the result is the one that it would be without.

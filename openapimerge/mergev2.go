@@ -15,7 +15,7 @@ import (
 // V2Result is what MergeV2 makes. It shares structure with the inputs.
 type V2Result struct {
 	// ETag stands for the documents that were merged, in order; it is the kube-aggregator's own key for the
-	// merged document. What clients see as ETag is the Hash of the encoded document.
+	// merged document, which no client sees.
 	ETag string
 	// Decisions are sorted by subject.
 	Decisions []Decision
