@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -195,23 +194,18 @@ type allocated struct {
 // taken reads what all Services but s have.
 func (a serviceAllocator) taken(ctx context.Context, s *corev1.Service) (allocated, error) {
 	out := allocated{ips: sets.New[string](), ports: sets.New[int32]()}
-	obj, err := a.services.List(request.WithNamespace(ctx, metav1.NamespaceAll), &metainternalversion.ListOptions{})
-	if err != nil {
-		return out, fmt.Errorf("listing the services to see which cluster IPs are free: %w", err)
-	}
-	list, ok := obj.(*corev1.ServiceList)
-	if !ok {
-		return out, fmt.Errorf("the services storage lists a %T", obj)
-	}
-	for i := range list.Items {
-		other := &list.Items[i]
-		if other.Namespace == s.Namespace && other.Name == s.Name {
-			continue
+	err := a.services.each(request.WithNamespace(ctx, metav1.NamespaceAll), func(obj runtime.Object) {
+		other, ok := obj.(*corev1.Service)
+		if !ok || other.Namespace == s.Namespace && other.Name == s.Name {
+			return
 		}
 		out.ips.Insert(other.Spec.ClusterIPs...)
-		for j := range other.Spec.Ports {
-			out.ports.Insert(other.Spec.Ports[j].NodePort)
+		for i := range other.Spec.Ports {
+			out.ports.Insert(other.Spec.Ports[i].NodePort)
 		}
+	})
+	if err != nil {
+		return out, fmt.Errorf("reading the services to see which cluster IPs are free: %w", err)
 	}
 	return out, nil
 }

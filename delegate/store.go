@@ -11,6 +11,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
@@ -65,6 +66,21 @@ func (r *row) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
 		set[r.selectors[i].name] = r.selectors[i].value(obj)
 	}
 	return m.GetLabels(), set, nil
+}
+
+// each calls look with each stored object of the namespace in ctx, "" for all: one after the other, and without the
+// copies that a list is made of. look must not change or keep what it is given.
+func (s *store) each(ctx context.Context, look func(runtime.Object)) error {
+	nothing := storage.SelectionPredicate{
+		Label: labels.Nothing(),
+		Field: fields.Everything(),
+		GetAttrs: func(obj runtime.Object) (labels.Set, fields.Set, error) {
+			look(obj)
+			return nil, nil, nil
+		},
+	}
+	_, err := s.ListPredicate(ctx, nothing, nil)
+	return err
 }
 
 // statusStore is the REST storage of a row's status subresource: the same data, another strategy.
