@@ -40,11 +40,11 @@ func newEncodedV2(merged func() mergedV2, newest *atomic.Pointer[gzipchunks.Docu
 		if m.err != nil {
 			return v2Form{}, m.err
 		}
-		data, starts, err := m.result.JSONParts()
-		if err != nil {
+		builder := gzipchunks.NewBuilder(newest.Load())
+		if err := m.result.WriteJSON(builder); err != nil {
 			return v2Form{}, err
 		}
-		document := gzipchunks.New(data, starts, newest.Load())
+		document := builder.Document()
 		newest.Store(document)
 		return v2Form{document, document.ETag(), time.Now()}, nil
 	})
@@ -54,7 +54,12 @@ func newEncodedV2(merged func() mergedV2, newest *atomic.Pointer[gzipchunks.Docu
 			return v2Form{}, err
 		}
 		data, err := handler.ToProtoBinary(form.Plain())
-		return v2Form{gzipchunks.New(data, nil, nil), form.etag, form.modified}, err
+		if err != nil {
+			return v2Form{}, err
+		}
+		var builder gzipchunks.Builder
+		_, _ = builder.Write(data) // which does not fail
+		return v2Form{builder.Document(), form.etag, form.modified}, nil
 	})
 	return e
 }
@@ -104,12 +109,12 @@ func serveV2Form(w http.ResponseWriter, req *http.Request, subtype string, get f
 	}
 	w.Header().Set("Content-Type", "application/"+subtype)
 	w.Header().Set("Etag", strconv.Quote(form.etag))
-	content := form.Plain()
-	if compresses(w) && len(content) >= gziphandler.DefaultMinSize && req.Method == http.MethodGet && req.Header.Get("Range") == "" {
+	content := form.Plain
+	if compresses(w) && form.Len() >= gziphandler.DefaultMinSize && req.Method == http.MethodGet && req.Header.Get("Range") == "" {
 		w.Header().Set("Content-Encoding", "gzip")
-		content = form.Gzip()
+		content = form.Gzip
 	}
-	http.ServeContent(w, req, "", form.modified, bytes.NewReader(content))
+	http.ServeContent(w, req, "", form.modified, bytes.NewReader(content()))
 }
 
 // compresses tells whether negotiated would compress what is written here.

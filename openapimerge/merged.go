@@ -3,6 +3,7 @@ package openapimerge
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -39,60 +40,80 @@ func (r V2Result) Document() (*spec.Swagger, error) {
 // seam stands, in the encoding of the rest of a document, for its definitions and for its paths.
 const seam = "/kagg-seam"
 
-// JSON encodes the merged document as EncodeV2JSON does. What the merge did not change is copied as its own document
-// has it. It fails where EncodeV2JSON does; on the result of a merge that failed it must not be called.
-func (r V2Result) JSON() ([]byte, error) {
-	document, _, err := r.JSONParts()
-	return document, err
+// PartWriter takes an encoded document down.
+type PartWriter interface {
+	io.Writer
+	// Part is called where a member of the paths or of the definitions begins.
+	Part(name string)
 }
 
-// JSONParts returns, beside what JSON does, the ascending offsets at which the members of its paths and definitions
-// begin: two documents that have most of these in common have most of their text in common. Where the library encodes
-// the whole document there are none.
-func (r V2Result) JSONParts() (document []byte, starts []int, err error) {
-	document, starts = r.assemble()
-	if document == nil {
-		document, err = r.encodeWhole()
+// WriteJSON encodes the merged document as EncodeV2JSON does. What the merge did not change is copied as its own
+// document has it. It fails where EncodeV2JSON does, and where to fails; on the result of a merge that failed it must
+// not be called. Where the library encodes the whole document to is told of no parts.
+func (r V2Result) WriteJSON(to PartWriter) error {
+	frames, parts, ok := r.assemble()
+	if !ok {
+		document, err := r.encodeWhole()
+		if err == nil {
+			_, err = to.Write(document)
+		}
+		return err
 	}
-	return document, starts, err
+	for i := range parts {
+		if _, err := to.Write(frames[i]); err != nil {
+			return err
+		}
+		if err := parts[i].write(to); err != nil {
+			return err
+		}
+	}
+	_, err := to.Write(frames[len(parts)])
+	return err
 }
 
-// assemble puts the document together from its parts, if these allow it; otherwise it returns nil.
-func (r V2Result) assemble() (document []byte, starts []int) {
+// JSON returns what WriteJSON writes.
+func (r V2Result) JSON() ([]byte, error) {
+	var out whole
+	err := r.WriteJSON(&out)
+	return out.Bytes(), err
+}
+
+// whole takes a document down that nobody wants in parts.
+type whole struct{ bytes.Buffer }
+
+// Part implements PartWriter.
+func (*whole) Part(string) {}
+
+// assemble returns the document's parts and what is before, between and behind them, if it can be put together so.
+func (r V2Result) assemble() (frames [][]byte, parts [2]encodedParts, ok bool) {
 	if len(r.definitions) == 0 || len(r.paths) == 0 || !plain(maps.Keys(r.definitions)) || !plain(maps.Keys(r.paths)) || !encoded(maps.Keys(r.paths)) {
-		return nil, nil
+		return nil, parts, false
 	}
 	rest := *r.rest
 	rest.Definitions = spec.Definitions{seam: spec.Schema{}}
 	rest.Paths = &spec.Paths{Paths: map[string]spec.PathItem{seam: {}}}
 	frame, err := rest.MarshalJSON()
 	if err != nil {
-		return nil, nil
+		return nil, parts, false
 	}
 	// Where the parts go, in the order of the encoding.
-	frames := bytes.Split(frame, []byte(`"`+seam+`":{}`))
+	frames = bytes.Split(frame, []byte(`"`+seam+`":{}`))
 	first, second := bytes.Index(frame, []byte(`"definitions":{"`+seam+`":{}`)), bytes.Index(frame, []byte(`"paths":{"`+seam+`":{}`))
 	if len(frames) != 3 || first < 0 || second < 0 {
-		return nil, nil
+		return nil, parts, false
 	}
 	definitions, err := encodeAll(r.definitions, (*definition).json)
 	if err != nil {
-		return nil, nil
+		return nil, parts, false
 	}
 	paths, err := encodeAll(r.paths, pathEntry.json)
 	if err != nil {
-		return nil, nil
+		return nil, parts, false
 	}
-	parts := [2]encodedParts{definitions, paths}
 	if second < first {
-		parts[0], parts[1] = parts[1], parts[0]
+		return frames, [2]encodedParts{paths, definitions}, true
 	}
-	out := make([]byte, 0, len(frame)+parts[0].size+parts[1].size)
-	starts = make([]int, 0, len(r.definitions)+len(r.paths))
-	for i := range parts {
-		out, starts = parts[i].append(append(out, frames[i]...), starts)
-	}
-	return append(out, frames[2]...), starts
+	return frames, [2]encodedParts{definitions, paths}, true
 }
 
 // json encodes the definition.
@@ -136,11 +157,10 @@ func encoded(paths func(func(string) bool)) bool {
 	return true
 }
 
-// encodedParts are the members of an object, by sorted name, and about how long they are together.
+// encodedParts are the members of an object, by sorted name.
 type encodedParts struct {
 	names  []string
 	values []json.RawMessage
-	size   int
 }
 
 func encodeAll[T any](parts map[string]T, encode func(T) (json.RawMessage, error)) (encodedParts, error) {
@@ -151,20 +171,26 @@ func encodeAll[T any](parts map[string]T, encode func(T) (json.RawMessage, error
 			return out, err
 		}
 		out.values = append(out.values, value)
-		out.size += len(name) + len(value) + len(`"":,`)
 	}
 	return out, nil
 }
 
-// append adds the members, and where they begin to starts.
-func (e encodedParts) append(to []byte, starts []int) ([]byte, []int) {
+// write writes the members. The comma before one is a part of it, so that it is the same whoever was before.
+func (e encodedParts) write(to PartWriter) error {
+	var head []byte
 	for i, name := range e.names {
+		head = head[:0]
 		if i > 0 {
-			to = append(to, ',')
+			head = append(head, ',')
 		}
-		starts = append(starts, len(to))
-		to = append(append(append(to, '"'), name...), `":`...)
-		to = append(to, e.values[i]...)
+		to.Part(name)
+		head = append(append(append(head, '"'), name...), `":`...)
+		if _, err := to.Write(head); err != nil {
+			return err
+		}
+		if _, err := to.Write(e.values[i]); err != nil {
+			return err
+		}
 	}
-	return to, starts
+	return nil
 }

@@ -20,60 +20,102 @@ import (
 )
 
 // Document is a document in chunks. It is immutable and safe for concurrent use.
-type Document struct {
-	plain  []byte
-	chunks []chunk
-}
+type Document struct{ chunks []*chunk }
 
-// chunk is a part of a document.
+// chunk is a part of one document or of several.
 type chunk struct {
-	// plain lies in the document itself, so that no chunk keeps another document alive.
 	plain []byte
-	*computed
-}
+	hash  uint64
 
-// computed is what is known of all chunks with the same text, once one of them was asked for it.
-type computed struct {
+	// What follows is there once somebody asked for it.
 	deflating, digesting sync.Once
 
 	deflated []byte
 	digest   [sha512.Size]byte
 }
 
+// Builder takes a document down. The zero value does; it is not safe for concurrent use.
+type Builder struct {
+	known  map[uint64]*chunk
+	chunks []*chunk
+	// text is that of the chunk which is being written.
+	text []byte
+}
+
+// NewBuilder returns a builder of a document much of which earlier, which may be nil, is likely to have: what they
+// have in common is there once, with what was computed of it.
+func NewBuilder(earlier *Document) *Builder {
+	b := &Builder{}
+	if earlier != nil {
+		b.known = make(map[uint64]*chunk, len(earlier.chunks))
+		for _, c := range earlier.chunks {
+			b.known[c.hash] = c
+		}
+	}
+	return b
+}
+
 // partsOfChunk is how many parts a chunk has in the mean.
 const partsOfChunk = 64
 
-// headOfPart is how much of a part says whether a chunk begins with it: enough for its name.
-const headOfPart = 64
+// Part says that a part of the document, as a member of an object, begins with the name: it may be the first one of a
+// chunk. A document without parts is one chunk.
+func (b *Builder) Part(name string) {
+	if crc32.ChecksumIEEE([]byte(name))%partsOfChunk == 0 {
+		b.cut()
+	}
+}
 
-// New cuts a document, which must not be changed any more, into chunks. starts are ascending offsets into it at which
-// its parts, as the members of an object, begin: chunks begin at some of them. With none the document is one chunk.
-// Chunks that earlier has, which may be nil, are taken from it, with what was computed of them.
-func New(plain []byte, starts []int, earlier *Document) *Document {
-	known := earlier.byHash()
-	d := &Document{plain: plain}
-	begin := 0
-	add := func(end int) {
-		if end > begin {
-			d.chunks = append(d.chunks, known.chunk(plain[begin:end]))
-			begin = end
-		}
+// Write adds text to the document. It does not fail.
+func (b *Builder) Write(text []byte) (int, error) {
+	b.text = append(b.text, text...)
+	return len(text), nil
+}
+
+// seed is one for all, so that a chunk's hash is computed once.
+var seed = maphash.MakeSeed()
+
+// cut ends the chunk that is being written.
+func (b *Builder) cut() {
+	if len(b.text) == 0 {
+		return
 	}
-	for _, start := range starts {
-		head := plain[start:min(start+headOfPart, len(plain))]
-		if crc32.ChecksumIEEE(head)%partsOfChunk == 0 {
-			add(start)
-		}
+	hash := maphash.Bytes(seed, b.text)
+	c := b.known[hash]
+	if c == nil || !bytes.Equal(c.plain, b.text) {
+		c = &chunk{plain: bytes.Clone(b.text), hash: hash}
 	}
-	add(len(plain))
+	b.chunks, b.text = append(b.chunks, c), b.text[:0]
+}
+
+// Document returns what was written, and leaves the builder empty.
+func (b *Builder) Document() *Document {
+	b.cut()
+	d := &Document{b.chunks}
+	*b = Builder{}
 	return d
 }
 
-// Plain returns the document uncompressed. It must not be changed.
-func (d *Document) Plain() []byte { return d.plain }
+// Plain returns the document uncompressed, anew at each call.
+func (d *Document) Plain() []byte {
+	all := make([][]byte, len(d.chunks))
+	for i, c := range d.chunks {
+		all[i] = c.plain
+	}
+	return slices.Concat(all...)
+}
 
-// ETag returns 128 hexadecimal digits that another document has only if it is the same and was cut from the same
-// parts: the SHA-512 of those of the chunks.
+// Len returns the length of the document uncompressed, in bytes.
+func (d *Document) Len() int {
+	n := 0
+	for _, c := range d.chunks {
+		n += len(c.plain)
+	}
+	return n
+}
+
+// ETag returns 128 hexadecimal digits that another document has only if it is the same and has the same parts: the
+// SHA-512 of those of the chunks.
 func (d *Document) ETag() string {
 	all := sha512.New()
 	for _, c := range d.chunks {
@@ -95,41 +137,16 @@ var (
 func (d *Document) Gzip() []byte {
 	parts := make([][]byte, 0, len(d.chunks)+3)
 	parts = append(parts, gzipHeader)
+	sum, length := uint32(0), uint32(0)
 	for _, c := range d.chunks {
 		c.deflating.Do(func() { c.deflated = deflate(c.plain) })
 		parts = append(parts, c.deflated)
+		sum = crc32.Update(sum, crc32.IEEETable, c.plain)
+		length += uint32(len(c.plain)) //nolint:gosec // The format has it modulo 2^32.
 	}
-	trailer := binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(d.plain))
-	trailer = binary.LittleEndian.AppendUint32(trailer, uint32(len(d.plain))) //nolint:gosec // The format has it modulo 2^32.
+	trailer := binary.LittleEndian.AppendUint32(nil, sum)
+	trailer = binary.LittleEndian.AppendUint32(trailer, length)
 	return slices.Concat(append(parts, lastBlock, trailer)...)
-}
-
-// chunksByHash are chunks of which one may be a given one: who finds one compares.
-type chunksByHash struct {
-	seed   maphash.Seed
-	chunks map[uint64]chunk
-}
-
-// byHash works on nil, too.
-func (d *Document) byHash() chunksByHash {
-	if d == nil {
-		return chunksByHash{}
-	}
-	known := chunksByHash{maphash.MakeSeed(), make(map[uint64]chunk, len(d.chunks))}
-	for _, c := range d.chunks {
-		known.chunks[maphash.Bytes(known.seed, c.plain)] = c
-	}
-	return known
-}
-
-// chunk returns the text as a chunk, with what is known of it.
-func (k chunksByHash) chunk(text []byte) chunk {
-	if len(k.chunks) > 0 {
-		if c, ok := k.chunks[maphash.Bytes(k.seed, text)]; ok && bytes.Equal(c.plain, text) {
-			return chunk{text, c.computed}
-		}
-	}
-	return chunk{text, &computed{}}
 }
 
 // writers are kept, as one has tables of hundreds of kilobytes.
