@@ -18,7 +18,7 @@ const (
 	// percent of what is in use. Go's own GOGC of 100 collects often while little is in use, which is while requests
 	// are proxied, and keeps much garbage where much is, which is where many backends' documents are merged.
 	room         = 36 << 20
-	leastPercent = 50
+	leastPercent = 100
 	mostPercent  = 400
 )
 
