@@ -4,51 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"k8s.io/kube-openapi/pkg/validation/spec"
 )
-
-// definition is a definition of the result.
-type definition struct {
-	name string
-	// schema is without what gvks added.
-	schema *spec.Schema
-	gvks   gvkList
-	owner  *Input
-	// sharers are those whose documents brought an equal one, of each document the first.
-	sharers []*Input
-	// doc and id say where it comes from, and rewritten how references in it were changed since, if they were.
-	doc       *document
-	id        int
-	rewritten *rewritten
-	// hash is its fingerprint, 0 until it is needed.
-	hash uint64
-}
-
-func (d *definition) fingerprint() uint64 {
-	if d.hash == 0 {
-		d.hash = fingerprint(d.schema)
-	}
-	return d.hash
-}
-
-// is says whether a definition of a document, as written, equals the result's but for group-version-kinds.
-func (d *definition) is(doc *document, id int) bool {
-	if d.rewritten != nil {
-		return equalButGVKs(d.schema, &doc.definitions[id])
-	}
-	return sameDefinition(d.doc.Document, d.id, doc.Document, id)
-}
-
-// unchanged says whether it is a document's very definition.
-func (d *definition) unchanged(doc *document, id int) bool {
-	return d.rewritten == nil && d.doc == doc && d.id == id
-}
-
-// rewrittenFrom says whether it was equal to a definition before its references were rewritten.
-func (d *definition) rewrittenFrom(doc *document, id int) bool {
-	return d.rewritten != nil && sameDefinition(d.doc.Document, d.id, doc.Document, id)
-}
 
 // chain are the definitions of the result called <name>_v2, <name>_v3 and so on, up to the first gap. When
 // a hundred APIServices each bring their own, looking through all of them for each would be a square.
@@ -171,7 +127,7 @@ func numberedName(name string, number int) string { return fmt.Sprintf("%s_v%d",
 
 // unite adds the group-version-kinds of a definition to those of the one that it is shared with.
 func (s *source) unite(m match) error {
-	added, err := m.have.gvks.unite(&s.doc.definitions[m.id])
+	added, err := m.have.gvks.unite(s.doc.gvks[m.id])
 	if err == nil && len(added) == 0 {
 		return nil
 	}
@@ -189,7 +145,7 @@ func (s *source) unite(m match) error {
 		return nil
 	}
 	d.Outcome = m.have.name + " is shared; added to its group-version-kinds: " + listed(added)
-	if len(m.have.schema.Extensions) == 0 {
+	if !m.have.gvks.extended {
 		d.Outcome += "; the kube-aggregator panics here, because the earlier definition has no extensions at all"
 	}
 	s.journal.add(d)
@@ -200,14 +156,13 @@ func (s *source) unite(m match) error {
 func (s *source) copy() {
 	rewriter := newRewriter(s.doc.Document, s.renames)
 	for _, id := range s.fresh {
-		def := &definition{name: s.doc.names[id], schema: &s.doc.definitions[id], owner: s.input, doc: s.doc, id: id}
+		def := &definition{name: s.doc.names[id], gvks: s.doc.gvks[id], owner: s.input, doc: s.doc, id: id}
 		if name := s.renames[id]; name != "" {
 			def.name = name
 		}
 		if s.touched(s.doc.refs[id]) {
 			s.rewriteDefinition(rewriter, def)
 		}
-		def.gvks = gvksOf(def.schema)
 		s.definitions[def.name] = def
 	}
 	first := len(s.doc.names)
@@ -264,7 +219,7 @@ func (s *source) diff(id int, have *definition) string {
 	if known, ok := s.diffs[key]; ok && sameDefinition(known.doc.Document, known.id, s.doc.Document, id) {
 		return known.diff
 	}
-	diff := difference(have.schema, &s.doc.definitions[id], gvkKey)
+	diff := definitionDifference(have, s.doc.Document, id)
 	s.diffs[key] = knownDiff{s.doc, id, diff}
 	return diff
 }

@@ -10,14 +10,14 @@ import (
 // digest is of a definition's encoding. To compare two is to compare the definitions, at a hundredth of the cost.
 type digest [sha256.Size]byte
 
-// digestOf is the digest of an encoded definition without its group-version-kinds; zero if it is no object, or may have
-// a number that is equal to another, which only the zero with a sign is.
-func digestOf(definition []byte) digest {
-	if bytes.Contains(definition, []byte("-0")) {
+// digestOf is the digest of a definition without its group-version-kinds; zero if its encoding does not tell all of it,
+// or may have a number that is equal to another, which only the zero with a sign is.
+func digestOf(schema *spec.Schema, encoded []byte) digest {
+	if ambiguous(schema) || bytes.Contains(encoded, []byte("-0")) {
 		return digest{}
 	}
 	hash := sha256.New()
-	if !eachMember(definition, func(name, value []byte) {
+	if !eachMember(encoded, func(name, value []byte) {
 		if string(name) != `"`+gvkKey+`"` {
 			_, _ = hash.Write(name) // never fails
 			_, _ = hash.Write([]byte{':'})
@@ -32,13 +32,28 @@ func digestOf(definition []byte) digest {
 
 // sameDefinition says whether a definition of one document equals one of another as equalButGVKs does.
 func sameDefinition(a *Document, i int, b *Document, j int) bool {
-	if a == b && i == j {
-		return true
+	return a == b && i == j || same(a.digest(i), b.digest(j), func() (*spec.Schema, error) { return a.schema(i) }, b, j)
+}
+
+// digest is zero for a definition of a document that has none.
+func (p *Document) digest(i int) digest {
+	if p.digests == nil {
+		return digest{}
 	}
-	if a.digests != nil && b.digests != nil && a.digests[i] != (digest{}) && b.digests[j] != (digest{}) {
-		return a.digests[i] == b.digests[j]
+	return p.digests[i]
+}
+
+// same compares a definition of which there is a digest, or zero, with one of a document.
+func same(known, other digest, decoded func() (*spec.Schema, error), doc *Document, id int) bool {
+	if known != (digest{}) && other != (digest{}) {
+		return known == other
 	}
-	return equalButGVKs(&a.definitions[i], &b.definitions[j])
+	a, err := decoded()
+	if err != nil {
+		return false
+	}
+	b, err := doc.schema(id)
+	return err == nil && equalButGVKs(a, b)
 }
 
 // ambiguous tells whether a schema has, somewhere, what is not equal to the same schema without it, though both are

@@ -3,6 +3,8 @@ package openapimerge
 import (
 	"fmt"
 	"testing"
+
+	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // schemas that differ from the first of their line, if at all, in what an encoding may not show.
@@ -29,13 +31,19 @@ func TestDigestsCompareAsDefinitionsDo(t *testing.T) {
 	for _, within := range []string{`%s`, `{"properties":{"a":%s}}`, `{"items":%s}`, `{"allOf":[%s]}`, `{"not":%s}`, `{"additionalProperties":%s}`, `{"x-kubernetes-group-version-kind":[],"properties":{"a":%s}}`} {
 		for _, line := range nearlyEqual {
 			var documents []*Document
+			var decoded []spec.Schema
 			for _, schema := range line {
 				data := fmt.Sprintf(`{"swagger":"2.0","info":{"title":"","version":""},"paths":{},"definitions":{"A":%s}}`, fmt.Sprintf(within, schema))
 				documents = append(documents, readDocument(t, []byte(data)))
+				whole, err := DecodeV2([]byte(data))
+				if err != nil {
+					t.Fatal(err)
+				}
+				decoded = append(decoded, whole.Definitions["A"])
 			}
 			for i, a := range documents {
 				for j, b := range documents {
-					want := equalButGVKs(&a.definitions[0], &b.definitions[0])
+					want := equalButGVKs(&decoded[i], &decoded[j])
 					if got := sameDefinition(a, 0, b, 0); got != want {
 						t.Errorf("%s and %s within %s: equal is %t, should be %t", line[i], line[j], within, got, want)
 					}

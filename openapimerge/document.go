@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
@@ -21,8 +22,8 @@ const gvkKey = "x-kubernetes-group-version-kind"
 // Document is one OpenAPI v2 document, looked through once for all merges: who refers to what is a graph of numbers,
 // which is what makes them cheap. It is immutable. Inputs of one backend should hold the same pointer.
 //
-// It has its paths as they are encoded, a tenth of what they take decoded, and decodes those that something has to be
-// done to. Definitions, which are compared with each other, it has decoded too.
+// It has its paths and definitions as they are encoded, a tenth of what they take decoded, and decodes those that
+// something has to be done to.
 //
 // Nodes are the definitions, by sorted name, and after them the shared parameters, by sorted name.
 type Document struct {
@@ -40,11 +41,15 @@ type Document struct {
 
 	names []string
 	ids   map[string]int
-	// definitions and parameters are copies of the map's structs, so that there are pointers to them.
-	definitions []spec.Schema
-	parameters  []spec.Parameter
-	paramNames  []string
-	paramIDs    map[string]int
+	// definitions are decoded; nil for those whose encoding tells all of them.
+	definitions []*spec.Schema
+	// gvks are the definitions' own lists, and hashes their fingerprints, 0 for one that nobody needed yet.
+	gvks   []gvkList
+	hashes []atomic.Uint64
+	// parameters are copies of the map's structs, so that there are pointers to them.
+	parameters []spec.Parameter
+	paramNames []string
+	paramIDs   map[string]int
 	// refs are the nodes that a node refers to directly.
 	refs [][]int
 	// paths are sorted; pathRefs are the nodes that a path refers to directly.
@@ -64,8 +69,6 @@ type document struct {
 
 	// backRefs are the definitions that refer to a node directly; nil until they are needed.
 	backRefs [][]int
-	// hashes are fingerprints of the definitions; 0 is not worked out yet.
-	hashes []uint64
 	// taken are the paths that some input of the document kept, counted the definitions that were said to be
 	// shared with another document, and settled those that the result has as they are: further inputs of
 	// the document change nothing about them.
@@ -74,7 +77,7 @@ type document struct {
 
 func newDocument(d *Document, backend string) *document {
 	return &document{
-		Document: d, backend: backend, hashes: make([]uint64, len(d.names)),
+		Document: d, backend: backend,
 		taken: make([]bool, len(d.paths)), counted: make([]bool, len(d.names)), settled: make([]bool, len(d.names)),
 	}
 }
@@ -88,14 +91,15 @@ func prepare(swagger *spec.Swagger) *Document {
 		names: slices.Sorted(maps.Keys(swagger.Definitions)), paramNames: slices.Sorted(maps.Keys(swagger.Parameters)),
 	}
 	p.ids, p.paramIDs = numbered(p.names, 0), numbered(p.paramNames, len(p.names))
-	p.definitions = make([]spec.Schema, len(p.names))
+	p.definitions = make([]*spec.Schema, len(p.names))
+	p.gvks, p.hashes = make([]gvkList, len(p.names)), make([]atomic.Uint64, len(p.names))
 	p.parameters = make([]spec.Parameter, len(p.paramNames))
 	p.refs = make([][]int, len(p.names)+len(p.paramNames))
 	c := &collector{doc: p}
 	for i, name := range p.names {
-		p.definitions[i] = swagger.Definitions[name]
-		c.schema(&p.definitions[i])
-		p.refs[i] = c.take()
+		schema := swagger.Definitions[name]
+		c.schema(&schema)
+		p.definitions[i], p.gvks[i], p.refs[i] = &schema, gvksOf(&schema), c.take()
 	}
 	for i, name := range p.paramNames {
 		p.parameters[i] = swagger.Parameters[name]
@@ -169,14 +173,6 @@ func (d *document) referrers(node int) []int {
 	return d.backRefs[node]
 }
 
-// hash is a fingerprint of a definition: equal definitions have equal ones.
-func (d *document) hash(id int) uint64 {
-	if d.hashes[id] == 0 {
-		d.hashes[id] = fingerprint(&d.definitions[id])
-	}
-	return d.hashes[id]
-}
-
 // selection is the part of a document that an input brings.
 type selection struct {
 	doc *document
@@ -229,7 +225,7 @@ func (s selection) has(name string) bool {
 	return ok && s.kept[id]
 }
 
-// swagger writes a selection out as a document of its own. The error is that of decoding a path.
+// swagger writes a selection out as a document of its own. The error is that of decoding a part.
 func (s selection) swagger() (*spec.Swagger, error) {
 	out := *s.doc.rest
 	if out.Paths == nil {
@@ -247,9 +243,14 @@ func (s selection) swagger() (*spec.Swagger, error) {
 	out.Paths = &paths
 	out.Definitions = spec.Definitions{}
 	for id, kept := range s.kept {
-		if kept {
-			out.Definitions[s.doc.names[id]] = s.doc.definitions[id]
+		if !kept {
+			continue
 		}
+		schema, err := s.doc.schema(id)
+		if err != nil {
+			return nil, err
+		}
+		out.Definitions[s.doc.names[id]] = *schema
 	}
 	return &out, nil
 }

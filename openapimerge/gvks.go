@@ -15,6 +15,8 @@ type gvkList struct {
 	// value is the extension's; found says that there is one, and changed that it is not the schema's own.
 	value          any
 	found, changed bool
+	// extended says that the definition has extensions, be they this one or others.
+	extended bool
 	// entries is value taken apart, nil until it first had to be.
 	entries []gvkEntry
 	seen    map[string]bool
@@ -27,19 +29,18 @@ type gvkEntry struct {
 
 func gvksOf(schema *spec.Schema) gvkList {
 	value, found := schema.Extensions[gvkKey]
-	return gvkList{value: value, found: found}
+	return gvkList{value: value, found: found, extended: len(schema.Extensions) > 0}
 }
 
-// unite adds what a definition lists and the list does not, and returns the names of what it added. It does
+// unite adds what a definition's own list has and this one has not, and returns the names of what it added. It does
 // what kube-openapi's mergedGVKs does, and refuses what that refuses.
-func (l *gvkList) unite(schema *spec.Schema) ([]string, error) {
-	value, found := schema.Extensions[gvkKey]
-	if !found {
+func (l *gvkList) unite(other gvkList) ([]string, error) {
+	if !other.found {
 		return nil, nil
 	}
 	if !l.found {
-		l.value, l.found, l.changed = value, true, true
-		entries, err := gvkEntries(value)
+		l.value, l.found, l.changed = other.value, true, true
+		entries, err := gvkEntries(other.value)
 		if err != nil {
 			// Nobody looks into the list until it is united with another one.
 			return []string{"a list that is not one"}, nil //nolint:nilerr // told when it matters
@@ -56,7 +57,7 @@ func (l *gvkList) unite(schema *spec.Schema) ([]string, error) {
 			l.seen[entry.name] = true
 		}
 	}
-	entries, err := gvkEntries(value)
+	entries, err := gvkEntries(other.value)
 	if err != nil {
 		return nil, err
 	}

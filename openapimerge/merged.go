@@ -12,7 +12,7 @@ import (
 )
 
 // Document returns the merged document decoded, anew at each call; nil for the result of a merge that failed. The error
-// is that of decoding a path.
+// is that of decoding a part.
 func (r V2Result) Document() (*spec.Swagger, error) {
 	if r.rest == nil {
 		return nil, nil //nolint:nilnil // no document is an answer
@@ -31,7 +31,11 @@ func (r V2Result) Document() (*spec.Swagger, error) {
 	if len(r.definitions) > 0 {
 		out.Definitions = make(spec.Definitions, len(r.definitions))
 		for name, def := range r.definitions {
-			out.Definitions[name] = def.gvks.apply(def.schema)
+			schema, err := def.complete()
+			if err != nil {
+				return nil, err
+			}
+			out.Definitions[name] = schema
 		}
 	}
 	return &out, nil
@@ -58,6 +62,9 @@ func (r V2Result) WriteJSON(to PartWriter) error {
 			_, err = to.Write(document)
 		}
 		return err
+	}
+	if out, ok := to.(*whole); ok {
+		out.Grow(parts[0].size + parts[1].size + len(frames[0]) + len(frames[1]) + len(frames[2]))
 	}
 	for i := range parts {
 		if _, err := to.Write(frames[i]); err != nil {
@@ -116,18 +123,6 @@ func (r V2Result) assemble() (frames [][]byte, parts [2]encodedParts, ok bool) {
 	return frames, [2]encodedParts{definitions, paths}, true
 }
 
-// json encodes the definition.
-func (d *definition) json() (json.RawMessage, error) {
-	switch {
-	case d.gvks.changed, d.rewritten != nil && d.rewritten.json == nil:
-		return d.gvks.apply(d.schema).MarshalJSON()
-	case d.rewritten != nil:
-		return d.rewritten.json, nil
-	default:
-		return d.doc.definitionJSON(d.id)
-	}
-}
-
 // encodeWhole leaves all to the library, its errors too.
 func (r V2Result) encodeWhole() ([]byte, error) {
 	document, err := r.Document()
@@ -157,10 +152,11 @@ func encoded(paths func(func(string) bool)) bool {
 	return true
 }
 
-// encodedParts are the members of an object, by sorted name.
+// encodedParts are the members of an object, by sorted name, and how long they are at most together.
 type encodedParts struct {
 	names  []string
 	values []json.RawMessage
+	size   int
 }
 
 func encodeAll[T any](parts map[string]T, encode func(T) (json.RawMessage, error)) (encodedParts, error) {
@@ -171,6 +167,7 @@ func encodeAll[T any](parts map[string]T, encode func(T) (json.RawMessage, error
 			return out, err
 		}
 		out.values = append(out.values, value)
+		out.size += len(name) + len(value) + len(`"":,`)
 	}
 	return out, nil
 }

@@ -77,9 +77,9 @@ func (p *Document) pack(data []byte) {
 	}
 	p.whole, p.json, p.encodedDefinitions, p.encodedPaths = nil, data, encodedDefinitions, encodedPaths
 	p.digests = make([]digest, len(p.definitions))
-	for i := range p.definitions {
-		if !ambiguous(&p.definitions[i]) {
-			p.digests[i] = digestOf(encodedDefinitions[i])
+	for i, schema := range p.definitions {
+		if p.digests[i] = digestOf(schema, encodedDefinitions[i]); p.digests[i] != (digest{}) {
+			p.definitions[i] = nil
 		}
 	}
 }
@@ -208,6 +208,36 @@ func (p *Document) pathJSON(i int) (json.RawMessage, error) {
 		return p.whole.Paths.Paths[p.paths[i]].MarshalJSON()
 	}
 	return p.encodedPaths[i], nil
+}
+
+// schema returns a definition decoded, by number. It is not to be changed. The error is that of decoding it.
+func (p *Document) schema(i int) (*spec.Schema, error) {
+	if p.definitions[i] != nil {
+		return p.definitions[i], nil
+	}
+	return decodeSchema(p.encodedDefinitions[i], p.names[i])
+}
+
+func decodeSchema(data []byte, name string) (*spec.Schema, error) {
+	schema := &spec.Schema{}
+	if err := schema.UnmarshalJSON(data); err != nil {
+		return nil, fmt.Errorf("decode definition %s: %w", name, steady(err))
+	}
+	return schema, nil
+}
+
+// hash is a fingerprint of a definition, by number: equal definitions have equal ones.
+func (p *Document) hash(i int) uint64 {
+	if known := p.hashes[i].Load(); known != 0 {
+		return known
+	}
+	// One that cannot be decoded equals no other.
+	hash := uint64(1)
+	if schema, err := p.schema(i); err == nil {
+		hash = fingerprint(schema)
+	}
+	p.hashes[i].Store(hash)
+	return hash
 }
 
 // definitionJSON encodes a definition, by number.

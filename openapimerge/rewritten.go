@@ -1,6 +1,10 @@
 package openapimerge
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"k8s.io/kube-openapi/pkg/validation/spec"
+)
 
 // rewritten is a path or a definition in which references were changed.
 type rewritten struct {
@@ -8,6 +12,11 @@ type rewritten struct {
 	renames map[int]string
 	// json is its encoding; nil for a definition that has none.
 	json json.RawMessage
+
+	// What follows is of definitions. schema is nil for one whose encoding tells all of it; hash is its fingerprint.
+	schema *spec.Schema
+	digest digest
+	hash   uint64
 }
 
 // holds tells whether, renamed so, the nodes would have the same names again.
@@ -35,18 +44,27 @@ func (s *source) rewritePath(rewriter *rewriter, i int) *rewritten {
 	if err != nil {
 		return nil
 	}
-	return &rewritten{s.renames, data}
+	return &rewritten{renames: s.renames, json: data}
 }
 
-// rewriteDefinition changes the references of a definition of the result that is a document's.
+// rewriteDefinition changes the references of a definition of the result that is a document's. One that cannot be
+// decoded stays as it is, as a path does.
 func (s *source) rewriteDefinition(rewriter *rewriter, def *definition) {
 	before := s.earlier.definitions[def.name]
 	if before != nil && before.rewritten != nil && before.doc.Document == s.doc.Document && before.id == def.id && before.rewritten.holds(s.renames, s.doc.refs[def.id]) {
-		def.schema, def.rewritten = before.schema, before.rewritten
+		def.rewritten = before.rewritten
 		return
 	}
-	def.schema, def.rewritten = rewriter.schema(def.schema), &rewritten{renames: s.renames}
-	if data, err := def.schema.MarshalJSON(); err == nil {
+	schema, err := s.doc.schema(def.id)
+	if err != nil {
+		return
+	}
+	schema = rewriter.schema(schema)
+	def.rewritten = &rewritten{renames: s.renames, schema: schema, hash: fingerprint(schema)}
+	if data, err := schema.MarshalJSON(); err == nil {
 		def.rewritten.json = data
+		if def.rewritten.digest = digestOf(schema, data); def.rewritten.digest != (digest{}) {
+			def.rewritten.schema = nil
+		}
 	}
 }

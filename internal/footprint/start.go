@@ -15,8 +15,8 @@ const (
 	startPercent = 100 * startHeap / (4 << 20)
 
 	// room is what may be allocated between two collections in bytes, within the least and the most that it may be in
-	// percent of what is in use. Go's own GOGC of 100 collects often while little is in use, which is while requests
-	// are proxied, and keeps much garbage where much is, which is where many backends' documents are merged.
+	// percent of what is in use. Go's own GOGC of 100, which is the least, collects often while little is in use, which
+	// is while requests are proxied.
 	room         = 36 << 20
 	leastPercent = 100
 	mostPercent  = 400

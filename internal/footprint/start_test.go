@@ -45,7 +45,7 @@ func TestFirstCollectionIsLate(t *testing.T) { //nolint:paralleltest // it chang
 
 func TestPercentOf(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: mostPercent, 5 << 20: mostPercent, 20 << 20: 175, 30 << 20: 100, 41 << 20: 75, 100 << 20: leastPercent, 1 << 40: leastPercent} {
+	for live, want := range map[uint64]int{0: mostPercent, 5 << 20: mostPercent, 20 << 20: 175, 25 << 20: 125, 41 << 20: leastPercent, 100 << 20: leastPercent, 1 << 40: leastPercent} {
 		if got := percentOf(live); got != want {
 			t.Errorf("%d MiB in use: GOGC %d, want %d", live>>20, got, want)
 		}

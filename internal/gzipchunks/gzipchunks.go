@@ -38,20 +38,23 @@ type chunk struct {
 type Builder struct {
 	known  map[uint64]*chunk
 	chunks []*chunk
-	// text is that of the chunk which is being written.
-	text []byte
+	// text is that of the chunk which is being written, and name that of a part.
+	text, name []byte
 }
 
 // NewBuilder returns a builder of a document much of which earlier, which may be nil, is likely to have: what they
 // have in common is there once, with what was computed of it.
 func NewBuilder(earlier *Document) *Builder {
-	b := &Builder{}
-	if earlier != nil {
-		b.known = make(map[uint64]*chunk, len(earlier.chunks))
-		for _, c := range earlier.chunks {
-			b.known[c.hash] = c
-		}
+	if earlier == nil {
+		return &Builder{}
 	}
+	b := &Builder{known: make(map[uint64]*chunk, len(earlier.chunks))}
+	longest := 0
+	for _, c := range earlier.chunks {
+		b.known[c.hash] = c
+		longest = max(longest, len(c.plain))
+	}
+	b.text = make([]byte, 0, longest)
 	return b
 }
 
@@ -61,7 +64,8 @@ const partsOfChunk = 64
 // Part says that a part of the document, as a member of an object, begins with the name: it may be the first one of a
 // chunk. A document without parts is one chunk.
 func (b *Builder) Part(name string) {
-	if crc32.ChecksumIEEE([]byte(name))%partsOfChunk == 0 {
+	b.name = append(b.name[:0], name...)
+	if crc32.ChecksumIEEE(b.name)%partsOfChunk == 0 {
 		b.cut()
 	}
 }
