@@ -24,8 +24,11 @@ type answers struct {
 	varies func(*http.Request) string
 
 	mu    sync.Mutex
-	known map[string]*answerOnce
+	known map[answerForm]*answerOnce
 }
+
+// answerForm is what a request says of the form of the answer.
+type answerForm struct{ accept, encoding, varies string }
 
 // answersKept bounds how many combinations of headers are remembered for one
 // document. Clients of one kind send the same; who sends others is served too.
@@ -45,7 +48,7 @@ type storedAnswer struct {
 }
 
 func newAnswers(library http.Handler, varies func(*http.Request) string) *answers {
-	return &answers{library: library, varies: varies, known: map[string]*answerOnce{}}
+	return &answers{library: library, varies: varies, known: map[answerForm]*answerOnce{}}
 }
 
 // ServeHTTP answers as the library would.
@@ -55,12 +58,10 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		a.library.ServeHTTP(w, req)
 		return
 	}
-	kept.once.Do(func() { kept.answer.Store(a.ask(req, "", http.StatusOK)) })
-	answer := kept.answer.Load()
+	answer := a.whole(kept, req)
 	condition := req.Header["If-None-Match"]
 	if answer != nil && len(condition) == 1 && condition[0] == answer.etag {
-		kept.unmodifiedOnce.Do(func() { kept.unmodified.Store(a.ask(req, answer.etag, http.StatusNotModified)) })
-		answer = kept.unmodified.Load()
+		answer = a.unmodified(kept, req, answer.etag)
 	} else if answer != nil && mayMatch(req.Header.Get("If-None-Match"), answer.etag) {
 		answer = nil // the library knows
 	}
@@ -78,14 +79,32 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// whole is the answer to who has no document yet.
+func (a *answers) whole(kept *answerOnce, req *http.Request) *storedAnswer {
+	if known := kept.answer.Load(); known != nil {
+		return known
+	}
+	kept.once.Do(func() { kept.answer.Store(a.ask(req, "", http.StatusOK)) })
+	return kept.answer.Load()
+}
+
+// unmodified is the answer to who has the document of the etag.
+func (a *answers) unmodified(kept *answerOnce, req *http.Request, etag string) *storedAnswer {
+	if known := kept.unmodified.Load(); known != nil {
+		return known
+	}
+	kept.unmodifiedOnce.Do(func() { kept.unmodified.Store(a.ask(req, etag, http.StatusNotModified)) })
+	return kept.unmodified.Load()
+}
+
 // ready tells whether the answer to a request is there already.
 func (a *answers) ready(req *http.Request) bool {
 	if !keepable(req) {
 		return false
 	}
-	key := a.key(req)
+	form := a.form(req)
 	a.mu.Lock()
-	kept := a.known[key]
+	kept := a.known[form]
 	a.mu.Unlock()
 	return kept != nil && kept.answer.Load() != nil
 }
@@ -105,13 +124,13 @@ func (a *answers) find(req *http.Request) *answerOnce {
 	if !keepable(req) {
 		return nil
 	}
-	key := a.key(req)
+	form := a.form(req)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	kept := a.known[key]
+	kept := a.known[form]
 	if kept == nil && len(a.known) < answersKept {
 		kept = &answerOnce{}
-		a.known[key] = kept
+		a.known[form] = kept
 	}
 	return kept
 }
@@ -133,14 +152,13 @@ func keepable(req *http.Request) bool {
 	return ac == nil || ac.GetEventLevel().Less(auditinternal.LevelRequestResponse)
 }
 
-// key names the form that a request asks for.
-func (a *answers) key(req *http.Request) string {
-	// Lines of a header are not joined: libraries look at the first alone.
-	key := strings.Join(req.Header["Accept"], "\n") + "\x00" + strings.Join(req.Header["Accept-Encoding"], "\n")
+func (a *answers) form(req *http.Request) answerForm {
+	// Lines of a header are not joined to one: libraries look at the first alone.
+	form := answerForm{accept: strings.Join(req.Header["Accept"], "\n"), encoding: strings.Join(req.Header["Accept-Encoding"], "\n")}
 	if a.varies != nil {
-		key += "\x00" + a.varies(req)
+		form.varies = a.varies(req)
 	}
-	return key
+	return form
 }
 
 // ask has the library answer the request on the condition alone that the client has
