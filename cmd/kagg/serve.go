@@ -94,6 +94,7 @@ func serve(ctx context.Context, config aggregator.Config, l logging, s streams, 
 	out.say(welcome(running))
 	footprint.Started()
 	go footprint.Settle(ctx)
+	go footprint.Concentrate(ctx)
 	if then != nil {
 		err = then(running, out)
 		if err != nil {

@@ -1,8 +1,8 @@
-// Package footprint makes a process start fast and stay small.
+// Package footprint makes a process start fast, stay small, and use no more processors than it needs.
 //
 // A Go process collects garbage most often while its heap is small, which is when it starts and nearly all that it
-// makes is there to stay; and what only its start needed stays resident for minutes. This package changes settings
-// of the whole process: it is for main packages.
+// makes is there to stay; what only its start needed stays resident for minutes; and it wakes threads up for work that
+// is done before they run. This package changes settings of the whole process: it is for main packages.
 package footprint
 
 import (

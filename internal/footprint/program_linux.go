@@ -33,11 +33,17 @@ func look() usage {
 			u.resident = (resident - file) * int64(os.Getpagesize())
 		}
 	}
-	var r unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &r) == nil {
-		u.cpu = time.Duration(r.Utime.Nano() + r.Stime.Nano())
-	}
+	u.cpu = processorTime()
 	return u
+}
+
+// processorTime is the time of all processors that the process used.
+func processorTime() time.Duration {
+	var r unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &r) != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // dropProgram gives back the resident pages of the program's own file that cannot have been changed. That it fails

@@ -1,0 +1,107 @@
+package footprint
+
+import (
+	"context"
+	"math"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// lookAtLoad is the time between looks at what the process does, which take some microseconds.
+	lookAtLoad = 100 * time.Millisecond
+	// crowd is how many goroutines that could run wait for their turn, in the mean, where one processor is too few.
+	// While one request after the other is proxied it is a tenth, with sixteen at a time it is ten.
+	crowd = 0.5
+	// spare is the share of one processor that a process uses for which one may be enough. Much of what it uses on
+	// several is spent on looking for work.
+	spare = 0.9
+	// patience is how long a process uses no more than that before it is left with one processor, and mostPatience
+	// that of a process for which one has soon been too few again and again; trial is what is soon.
+	patience, mostPatience, trial = time.Second, 30 * time.Second, 2 * time.Second
+)
+
+// Concentrate has the process run on one processor while that is enough for what it does, and on all that it may use
+// (runtime.SetDefaultGOMAXPROCS) otherwise. A proxied request is handed from goroutine to goroutine some thirty times;
+// on several processors that have little to do many of these wake a thread, which takes longer and costs more than what
+// the goroutine then does. It returns when ctx ends, and at once where the environment says how many processors to use
+// (GOMAXPROCS), there is but one, or the system does not tell what the process uses.
+func Concentrate(ctx context.Context) {
+	if os.Getenv("GOMAXPROCS") != "" || runtime.GOMAXPROCS(0) == 1 || processorTime() == 0 {
+		return
+	}
+	defer runtime.SetDefaultGOMAXPROCS()
+	c := concentration{patience: patience}
+	last, at := lookLoad(), time.Now()
+	for sleep(ctx, lookAtLoad) {
+		next, now := lookLoad(), time.Now()
+		before := c.one
+		c.look(next.since(last), now.Sub(at))
+		last, at = next, now
+		switch {
+		case c.one && !before:
+			runtime.GOMAXPROCS(1)
+		case !c.one && before:
+			runtime.SetDefaultGOMAXPROCS()
+		}
+	}
+}
+
+// load is what the process did since it began.
+type load struct {
+	// used is the time of processors, and waited that of all goroutines which could run for their turn.
+	used, waited time.Duration
+}
+
+func (l load) since(before load) load { return load{l.used - before.used, l.waited - before.waited} }
+
+// lookLoad asks the system and Go.
+func lookLoad() load {
+	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
+	metrics.Read(sample)
+	return load{used: processorTime(), waited: total(sample[0].Value.Float64Histogram())}
+}
+
+// measuredOf is of how many waits Go measures one (gTrackingPeriod in its runtime).
+const measuredOf = 8
+
+// total is the sum of what was measured, each wait taken for the shortest of its bucket.
+func total(waits *metrics.Float64Histogram) time.Duration {
+	seconds := 0.0
+	for i, count := range waits.Counts {
+		if shortest := waits.Buckets[i]; shortest > 0 && !math.IsInf(shortest, 1) {
+			seconds += float64(count) * shortest
+		}
+	}
+	return time.Duration(measuredOf * seconds * float64(time.Second))
+}
+
+// concentration decides between one processor and all.
+type concentration struct {
+	one bool
+	// patience is how long the process has to have had little to do; it had for calm, or was on one processor for trial.
+	patience, calm, trial time.Duration
+}
+
+// look takes in what the process did in the time since the last look.
+func (c *concentration) look(l load, elapsed time.Duration) {
+	of := func(d time.Duration) float64 { return float64(d) / float64(max(elapsed, 1)) }
+	switch {
+	case c.one && of(l.waited) > crowd:
+		c.one, c.calm = false, 0
+		if c.trial < trial {
+			c.patience = min(2*c.patience, mostPatience)
+		} else {
+			c.patience = patience
+		}
+	case c.one:
+		c.trial += elapsed
+	case of(l.used) > spare:
+		c.calm = 0
+	default:
+		c.calm += elapsed
+		c.one, c.trial = c.calm >= c.patience, 0
+	}
+}
