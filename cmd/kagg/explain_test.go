@@ -64,6 +64,7 @@ func TestExplainFails(t *testing.T) {
 		"as without request": {[]string{"-f", namesCase, "--as=ann", "group/core"}, exitUsage, "name a request"},
 		"half a request":     {[]string{"-f", namesCase, "request", "GET"}, exitUsage, "request METHOD URL-PATH"},
 		"odd path":           {[]string{"-f", namesCase, "request", "GET", "/%zz"}, exitUsage, "%zz"},
+		"no state folder":    {[]string{"--state-dir", filepath.Join(t.TempDir(), "none"), "group/core"}, exitFailed, "none/kubeconfig does not exist"},
 		"files and server":   {[]string{"-f", namesCase, "--server=https://127.0.0.1:1", "group/core"}, exitUsage, "--server"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,6 +29,8 @@ type replayFlags struct {
 	kubeconfig string
 	context    string
 	stateDir   string
+	// stateDirGiven tells whether the state folder is the user's choice.
+	stateDirGiven func() bool
 	// endpoints are the values of --endpoint, and overrides what check has made of them.
 	endpoints []string
 	overrides []proxy.Override
@@ -37,10 +39,11 @@ type replayFlags struct {
 func (f *replayFlags) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.addFileFlags(flags)
-	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of a running kagg (default: the one in --state-dir if there is one, else $KUBECONFIG)")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of a running kagg (default: the one in --state-dir; where that is not given and there is none, $KUBECONFIG)")
 	flags.StringVar(&f.context, "context", "", "context of the kubeconfig to use")
 	flags.StringVarP(&f.server, "server", "s", "", "address of a running kagg, in place of the kubeconfig's, like https://127.0.0.1:6443")
 	flags.StringVar(&f.stateDir, "state-dir", ".kagg", "the state folder of a running kagg")
+	f.stateDirGiven = func() bool { return flags.Changed("state-dir") }
 	cobra.CheckErr(cmd.MarkFlagFilename("kubeconfig"))
 	cobra.CheckErr(cmd.MarkFlagDirname("state-dir"))
 }
@@ -163,6 +166,8 @@ func (f *replayFlags) clientConfig() (*rest.Config, error) {
 			rules.ExplicitPath = own
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
+		} else if f.stateDirGiven() {
+			return nil, fmt.Errorf("no kagg runs with --state-dir=%s: %s does not exist; name the folder that kagg serve was given, or leave the flag out", f.stateDir, own)
 		}
 	}
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: f.context, ClusterInfo: clientcmdapi.Cluster{Server: f.server}}
