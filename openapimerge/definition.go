@@ -68,7 +68,7 @@ func (d *definition) fingerprint() uint64 {
 	if d.rewritten != nil {
 		return d.rewritten.hash
 	}
-	return d.doc.hash(d.id)
+	return d.doc.hashes[d.id]
 }
 
 // is says whether a definition of a document, as written, equals the result's but for group-version-kinds.

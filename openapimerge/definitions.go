@@ -25,7 +25,7 @@ func (c *chain) extend(name string, definitions map[string]*definition) {
 		}
 		c.byHash[def.fingerprint()] = append(c.byHash[def.fingerprint()], def)
 		if def.rewritten != nil {
-			c.rewritten[def.doc.hash(def.id)] = def
+			c.rewritten[def.doc.hashes[def.id]] = def
 		}
 		c.next++
 	}
@@ -100,7 +100,7 @@ func (s *source) rename(id int, have *definition) *definition {
 		s.chains[name] = c
 	}
 	c.extend(name, s.definitions)
-	for _, def := range c.byHash[s.doc.hash(id)] {
+	for _, def := range c.byHash[s.doc.hashes[id]] {
 		if def.is(s.doc, id) {
 			s.renames[id] = def.name
 			s.tellRenamed(id, have, def.name, RuleDefinitionRenameReused, "")
@@ -116,7 +116,7 @@ func (s *source) rename(id int, have *definition) *definition {
 	s.renames[id] = newName
 	s.fresh = append(s.fresh, id)
 	quirk := ""
-	if earlier := c.rewritten[s.doc.hash(id)]; have.rewrittenFrom(s.doc, id) || (earlier != nil && earlier.rewrittenFrom(s.doc, id)) {
+	if earlier := c.rewritten[s.doc.hashes[id]]; have.rewrittenFrom(s.doc, id) || (earlier != nil && earlier.rewrittenFrom(s.doc, id)) {
 		quirk = QuirkComparedAsWritten
 	}
 	s.tellRenamed(id, have, newName, RuleDefinitionRenamed, quirk)
@@ -215,7 +215,7 @@ type knownDiff struct {
 // diff tells a definition of the document from the result's of that name. A hundred backends built from
 // the same sources have the same difference, and writing it down is the dearest step of a merge.
 func (s *source) diff(id int, have *definition) string {
-	key := diffKey{have, s.doc.hash(id)}
+	key := diffKey{have, s.doc.hashes[id]}
 	if known, ok := s.diffs[key]; ok && sameDefinition(known.doc.Document, known.id, s.doc.Document, id) {
 		return known.diff
 	}

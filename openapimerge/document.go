@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync/atomic"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
@@ -43,9 +42,9 @@ type Document struct {
 	ids   map[string]int
 	// definitions are decoded; nil for those whose encoding tells all of them.
 	definitions []*spec.Schema
-	// gvks are the definitions' own lists, and hashes their fingerprints, 0 for one that nobody needed yet.
+	// gvks are the definitions' own lists, and hashes their fingerprints: equal definitions have equal ones.
 	gvks   []gvkList
-	hashes []atomic.Uint64
+	hashes []uint64
 	// parameters are copies of the map's structs, so that there are pointers to them.
 	parameters []spec.Parameter
 	paramNames []string
@@ -92,14 +91,14 @@ func prepare(swagger *spec.Swagger) *Document {
 	}
 	p.ids, p.paramIDs = numbered(p.names, 0), numbered(p.paramNames, len(p.names))
 	p.definitions = make([]*spec.Schema, len(p.names))
-	p.gvks, p.hashes = make([]gvkList, len(p.names)), make([]atomic.Uint64, len(p.names))
+	p.gvks, p.hashes = make([]gvkList, len(p.names)), make([]uint64, len(p.names))
 	p.parameters = make([]spec.Parameter, len(p.paramNames))
 	p.refs = make([][]int, len(p.names)+len(p.paramNames))
 	c := &collector{doc: p}
 	for i, name := range p.names {
 		schema := swagger.Definitions[name]
 		c.schema(&schema)
-		p.definitions[i], p.gvks[i], p.refs[i] = &schema, gvksOf(&schema), c.take()
+		p.definitions[i], p.gvks[i], p.hashes[i], p.refs[i] = &schema, gvksOf(&schema), fingerprint(&schema), c.take()
 	}
 	for i, name := range p.paramNames {
 		p.parameters[i] = swagger.Parameters[name]

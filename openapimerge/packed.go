@@ -226,20 +226,6 @@ func decodeSchema(data []byte, name string) (*spec.Schema, error) {
 	return schema, nil
 }
 
-// hash is a fingerprint of a definition, by number: equal definitions have equal ones.
-func (p *Document) hash(i int) uint64 {
-	if known := p.hashes[i].Load(); known != 0 {
-		return known
-	}
-	// One that cannot be decoded equals no other.
-	hash := uint64(1)
-	if schema, err := p.schema(i); err == nil {
-		hash = fingerprint(schema)
-	}
-	p.hashes[i].Store(hash)
-	return hash
-}
-
 // definitionJSON encodes a definition, by number.
 func (p *Document) definitionJSON(i int) (json.RawMessage, error) {
 	if p.whole != nil {

@@ -104,7 +104,7 @@ func await(t *testing.T, what string, done func() bool) {
 	t.Fatalf("%s, and it uses %d processors", what, runtime.GOMAXPROCS(0))
 }
 
-func TestConcentrateHeedsTheEnvironment(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestConcentrateHeedsTheEnvironment(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "2")
 	done := make(chan struct{})
 	go func() {

@@ -146,7 +146,7 @@ func (d *Document) Gzip() []byte {
 		c.deflating.Do(func() { c.deflated = deflate(c.plain) })
 		parts = append(parts, c.deflated)
 		sum = crc32.Update(sum, crc32.IEEETable, c.plain)
-		length += uint32(len(c.plain)) //nolint:gosec // The format has it modulo 2^32.
+		length += uint32(len(c.plain)) // modulo 2^32, as the format has it
 	}
 	trailer := binary.LittleEndian.AppendUint32(nil, sum)
 	trailer = binary.LittleEndian.AppendUint32(trailer, length)
