@@ -180,7 +180,7 @@ func TestFileEditsAreLive(t *testing.T) {
 		t.Errorf("the other file's objects should stay: %v", got)
 	}
 	r.write("bad.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 1}]}\n")
-	r.waitEvent("files", "bad.yaml: good again")
+	r.waitEvent("files", "bad.yaml: no errors any more")
 	if n := r.countEvents("files", "portz"); n != 1 {
 		t.Errorf("the bad file was told of %d times", n)
 	}

@@ -48,7 +48,7 @@ func (a *Aggregator) followFiles(ctx context.Context) ([]manifest.Object, <-chan
 				a.config.OnEvent(Event{Subject: "files", Message: e.Error(), Warning: true})
 			}
 			for _, name := range u.Mended {
-				a.config.OnEvent(Event{Subject: "files", Message: name + ": good again"})
+				a.config.OnEvent(Event{Subject: "files", Message: name + ": no errors any more"})
 			}
 			a.fileErrors.follow(u)
 			replace(later, u.Objects)

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
+
+	"github.com/kagg-project/kagg/internal/pki"
 )
 
 // Hint says what usually mends a failure to reach a backend, as a sentence without its full stop; "" if
@@ -32,8 +34,11 @@ func hint(err error) string {
 		return fmt.Sprintf("; the name wanted is %q, the certificate's names are %s: issue a certificate with that name, or set spec.insecureSkipTLSVerify",
 			name.Host, names(name.Certificate))
 	case errors.As(err, &authority):
-		return fmt.Sprintf("; the certificate was issued by %s: put that CA's certificate into spec.caBundle, or set spec.insecureSkipTLSVerify",
-			issuer(err, authority))
+		by, kagg := issuer(err, authority), ""
+		if strings.Contains(by, pki.ClusterCAName) {
+			kagg = "if another kagg's CA, issue one with kagg cert --state-dir=FOLDER, the folder of this kagg; else "
+		}
+		return fmt.Sprintf("; the certificate was issued by %s: %sput that CA's certificate into spec.caBundle, or set spec.insecureSkipTLSVerify", by, kagg)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "; issue a new serving certificate to the backend"
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):

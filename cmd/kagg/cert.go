@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -33,9 +35,13 @@ caBundle in the APIService. The certificate is valid for SERVICE.NAMESPACE.svc, 
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
+			_, missing := os.Stat(stateDir)
 			state, err := pki.Ensure(stateDir, pki.Options{})
 			if err != nil {
 				return err
+			}
+			if errors.Is(missing, fs.ErrNotExist) {
+				_, _ = fmt.Fprintf(s.Err, "kagg: made new certificate authorities in %s; a kagg that serves with another --state-dir does not trust this certificate\n", stateDir)
 			}
 			certFile, keyFile, err := state.IssueServing(namespace, args[0], hosts...)
 			if err != nil {

@@ -149,6 +149,9 @@ func kaggHosts() []string {
 	}
 }
 
+// ClusterCAName is the common name of the CA that signs serving certificates and the administrator's.
+const ClusterCAName = "kagg-cluster-ca"
+
 // ensureAll makes every pair good, CAs before what they sign, and returns the files written, sorted.
 func (s *State) ensureAll(serving hosts) ([]string, error) {
 	changed := map[string]bool{}
@@ -163,7 +166,7 @@ func (s *State) ensureAll(serving hosts) ([]string, error) {
 		pair Pair
 		name string
 	}{
-		{s.ClusterCA, "kagg-cluster-ca"},
+		{s.ClusterCA, ClusterCAName},
 		{s.FrontProxyCA, "kagg-front-proxy-ca"},
 	} {
 		a, written, err := ensureCA(ca.pair, ca.name, s.now())
