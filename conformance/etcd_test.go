@@ -52,6 +52,7 @@ func TestSharedEtcd(t *testing.T) {
 		wantCertificate(t, roots, kagg, "cluster-ca")
 	}
 	t.Run("nobody takes turns in writing", func(t *testing.T) { sharedQuiet(t, one, two) })
+	t.Run("taken addresses", func(t *testing.T) { sharedAddresses(t, one, two) })
 	t.Run("a custom apiserver", func(t *testing.T) { sharedBackend(t, first, second, etcd, port) })
 	t.Run("a namespace goes", func(t *testing.T) {
 		one.Command("create", "namespace", "brief").Out(t)
@@ -89,6 +90,21 @@ func sharedQuiet(t *testing.T, one, two *harness.Kubectl) {
 		}
 		return nil
 	})
+}
+
+// sharedAddresses holds that neither gives away what a Service has that was written through the other.
+func sharedAddresses(t *testing.T, one, two *harness.Kubectl) {
+	t.Helper()
+	const first = "{apiVersion: v1, kind: Service, metadata: {name: first, namespace: default}, spec: {type: NodePort, clusterIP: 10.96.7.7, ports: [{port: 80, nodePort: 30080}]}}"
+	one.Command("create", "-f", "-").WithInput(first).Out(t)
+	for what, same := range map[string]string{
+		"cluster IP": "{apiVersion: v1, kind: Service, metadata: {name: second, namespace: default}, spec: {clusterIP: 10.96.7.7, ports: [{port: 80}]}}",
+		"node port":  "{apiVersion: v1, kind: Service, metadata: {name: second, namespace: default}, spec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}}",
+	} {
+		t.Run(what, func(t *testing.T) {
+			two.Command("create", "-f", "-").WithInput(same).Fail(t)
+		})
+	}
 }
 
 func sharedBackend(t *testing.T, first, second *harness.Kagg, etcd string, port int) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -12,6 +13,7 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/storage/cacher"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
@@ -68,9 +70,20 @@ func (r *row) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
 	return m.GetLabels(), set, nil
 }
 
-// each calls look with each stored object of the namespace in ctx, "" for all: one after the other, and without the
-// copies that a list is made of. look must not change or keep what it is given.
+// each calls look with each stored object of the namespace in ctx, "" for all: one after the other, and where it can,
+// without the copies that a list is made of. look must not change or keep what it is given.
 func (s *store) each(ctx context.Context, look func(runtime.Object)) error {
+	if _, cached := s.Storage.Storage.(*cacher.CacheDelegator); cached {
+		// A watch cache compares the attributes that it has already, and asks no predicate for an object's.
+		list, err := s.ListPredicate(ctx, storage.Everything, nil)
+		if err != nil {
+			return err
+		}
+		return meta.EachListItem(list, func(obj runtime.Object) error {
+			look(obj)
+			return nil
+		})
+	}
 	nothing := storage.SelectionPredicate{
 		Label: labels.Nothing(),
 		Field: fields.Everything(),
