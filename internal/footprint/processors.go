@@ -98,7 +98,8 @@ func (c *concentration) look(l load, elapsed time.Duration) {
 		}
 	case c.one:
 		c.trial += elapsed
-	case of(l.used) > spare:
+	case of(l.used) > spare, of(l.waited) > crowd:
+		// One that has to share the processors with other processes uses little, however much it has to do.
 		c.calm = 0
 	default:
 		c.calm += elapsed

@@ -18,9 +18,11 @@ func TestConcentration(t *testing.T) {
 		used, waited, elapsed time.Duration
 		one                   bool
 	}{
-		{used: 2 * second, elapsed: second},     // a start
-		{used: second / 2, elapsed: second / 2}, // too much for one
-		{used: 0, elapsed: second / 2},          // little, but not for long
+		{used: 2 * second, elapsed: second},                 // a start
+		{used: second / 2, elapsed: second / 2},             // too much for one
+		{used: 0, elapsed: second / 2},                      // little, but not for long
+		{used: second / 2, waited: second, elapsed: second}, // little, as other processes have the processors
+		{used: second / 4, elapsed: second / 2},
 		{used: second / 4, elapsed: second / 2, one: true},
 		{used: second, waited: second / 10, elapsed: second, one: true}, // all of one, and nobody waits
 		{used: second, waited: second / 10, elapsed: trial, one: true},  // for long enough
