@@ -3,6 +3,7 @@ package aggregator
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -110,7 +111,7 @@ func serveV2Form(w http.ResponseWriter, req *http.Request, subtype string, get f
 	w.Header().Set("Content-Type", "application/"+subtype)
 	w.Header().Set("Etag", strconv.Quote(form.etag))
 	content := form.Plain
-	if compresses(w) && form.Len() >= gziphandler.DefaultMinSize && req.Method == http.MethodGet && req.Header.Get("Range") == "" {
+	if compresses(w) && form.Len() >= gziphandler.DefaultMinSize && req.Method == http.MethodGet && !partial(req) {
 		w.Header().Set("Content-Encoding", "gzip")
 		content = form.Gzip
 	}
@@ -124,4 +125,10 @@ func compresses(w http.ResponseWriter) bool {
 		return true
 	}
 	return false
+}
+
+// partial tells whether the answer may be another than the document or that it is not modified: a part of it, or, without
+// a body, that the client's precondition fails.
+func partial(req *http.Request) bool {
+	return slices.ContainsFunc([]string{"Range", "If-Match", "If-Unmodified-Since"}, func(name string) bool { return req.Header.Get(name) != "" })
 }
