@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -110,12 +111,12 @@ func serveV2Form(w http.ResponseWriter, req *http.Request, subtype string, get f
 	}
 	w.Header().Set("Content-Type", "application/"+subtype)
 	w.Header().Set("Etag", strconv.Quote(form.etag))
-	content := form.Plain
+	var content io.ReadSeeker = form.Reader()
 	if compresses(w) && form.Len() >= gziphandler.DefaultMinSize && req.Method == http.MethodGet && !partial(req) {
 		w.Header().Set("Content-Encoding", "gzip")
-		content = form.Gzip
+		content = bytes.NewReader(form.Gzip())
 	}
-	http.ServeContent(w, req, "", form.modified, bytes.NewReader(content()))
+	http.ServeContent(w, req, "", form.modified, content)
 }
 
 // compresses tells whether negotiated would compress what is written here.

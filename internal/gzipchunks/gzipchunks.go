@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"hash/crc32"
 	"hash/maphash"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -107,6 +108,26 @@ func (d *Document) Plain() []byte {
 		all[i] = c.plain
 	}
 	return slices.Concat(all...)
+}
+
+// Reader reads the document uncompressed, without a copy of all of it.
+func (d *Document) Reader() io.ReadSeeker { return io.NewSectionReader(d, 0, int64(d.Len())) }
+
+// ReadAt implements io.ReaderAt.
+func (d *Document) ReadAt(to []byte, offset int64) (int, error) {
+	read := 0
+	for _, c := range d.chunks {
+		if offset >= int64(len(c.plain)) {
+			offset -= int64(len(c.plain))
+			continue
+		}
+		n := copy(to[read:], c.plain[offset:])
+		offset = 0
+		if read += n; read == len(to) {
+			return read, nil
+		}
+	}
+	return read, io.EOF
 }
 
 // Len returns the length of the document uncompressed, in bytes.

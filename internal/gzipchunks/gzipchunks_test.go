@@ -7,9 +7,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/kagg-project/kagg/internal/gzipchunks"
 )
@@ -196,5 +198,20 @@ func BenchmarkChange(b *testing.B) {
 				d.Gzip()
 			}
 		})
+	}
+}
+
+// A document is read by parts as from its whole text.
+func TestReader(t *testing.T) {
+	t.Parallel()
+	var b gzipchunks.Builder
+	for i := range 1000 {
+		name := strconv.Itoa(i)
+		b.Part(name)
+		_, _ = b.Write([]byte("part " + name + ";"))
+	}
+	d := b.Document()
+	if err := iotest.TestReader(d.Reader(), d.Plain()); err != nil {
+		t.Error(err)
 	}
 }
