@@ -11,7 +11,7 @@ import (
 
 const (
 	// lookAtLoad is the time between looks at what the process does, which take some microseconds.
-	lookAtLoad = 100 * time.Millisecond
+	lookAtLoad = 50 * time.Millisecond
 	// crowd is how many goroutines that could run wait for their turn, in the mean, where one processor is too few.
 	// While one request after the other is proxied it is a tenth, with sixteen at a time it is ten.
 	crowd = 0.5
