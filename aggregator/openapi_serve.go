@@ -2,7 +2,6 @@ package aggregator
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -111,7 +110,7 @@ func serveV2Form(w http.ResponseWriter, req *http.Request, subtype string, get f
 	}
 	w.Header().Set("Content-Type", "application/"+subtype)
 	w.Header().Set("Etag", strconv.Quote(form.etag))
-	var content io.ReadSeeker = form.Reader()
+	content := form.Reader()
 	if compresses(w) && form.Len() >= gziphandler.DefaultMinSize && req.Method == http.MethodGet && !partial(req) {
 		w.Header().Set("Content-Encoding", "gzip")
 		content = bytes.NewReader(form.Gzip())
