@@ -2,7 +2,6 @@ package footprint
 
 import (
 	"context"
-	"math"
 	"os"
 	"runtime"
 	"runtime/metrics"
@@ -34,9 +33,10 @@ func Concentrate(ctx context.Context) {
 	}
 	defer runtime.SetDefaultGOMAXPROCS()
 	c := concentration{patience: patience}
-	last, at := lookLoad(), time.Now()
+	m := newLoadMeter()
+	last, at := m.look(), time.Now()
 	for sleep(ctx, lookAtLoad) {
-		next, now := lookLoad(), time.Now()
+		next, now := m.look(), time.Now()
 		before := c.one
 		c.look(next.since(last), now.Sub(at))
 		last, at = next, now
@@ -57,11 +57,16 @@ type load struct {
 
 func (l load) since(before load) load { return load{l.used - before.used, l.waited - before.waited} }
 
-// lookLoad asks the system and Go.
-func lookLoad() load {
-	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
-	metrics.Read(sample)
-	return load{used: processorTime(), waited: total(sample[0].Value.Float64Histogram())}
+// loadMeter asks the system and Go. It keeps what Go answers into, so that a look makes no garbage.
+type loadMeter struct{ sample []metrics.Sample }
+
+func newLoadMeter() loadMeter {
+	return loadMeter{[]metrics.Sample{{Name: "/sched/latencies:seconds"}}}
+}
+
+func (m loadMeter) look() load {
+	metrics.Read(m.sample)
+	return load{used: processorTime(), waited: total(m.sample[0].Value.Float64Histogram())}
 }
 
 // measuredOf is of how many waits Go measures one (gTrackingPeriod in its runtime).
@@ -71,7 +76,7 @@ const measuredOf = 8
 func total(waits *metrics.Float64Histogram) time.Duration {
 	seconds := 0.0
 	for i, count := range waits.Counts {
-		if shortest := waits.Buckets[i]; shortest > 0 && !math.IsInf(shortest, 1) {
+		if shortest := waits.Buckets[i]; shortest > 0 { // the first begins at no time at all
 			seconds += float64(count) * shortest
 		}
 	}

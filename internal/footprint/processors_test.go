@@ -95,6 +95,13 @@ func TestConcentrate(t *testing.T) { //nolint:paralleltest // it changes a setti
 	}
 }
 
+func TestALookMakesNoGarbage(t *testing.T) { //nolint:paralleltest // Allocations of others would count.
+	m := newLoadMeter()
+	if n := testing.AllocsPerRun(20, func() { m.look() }); n > 1 {
+		t.Errorf("it makes %.0f allocations", n)
+	}
+}
+
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for range 1000 {
