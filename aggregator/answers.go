@@ -24,7 +24,7 @@ type answers struct {
 	varies func(*http.Request) string
 
 	mu    sync.Mutex
-	known map[answerForm]*answerOnce
+	known map[answerForm]*keptForm
 }
 
 // answerForm is what a request says of the form of the answer.
@@ -34,10 +34,13 @@ type answerForm struct{ accept, encoding, varies string }
 // document. Clients of one kind send the same; who sends others is served too.
 const answersKept = 32
 
+// keptForm are the answers in one form: whole to who has none yet, unmodified to who has it and names its etag alone.
+type keptForm struct{ whole, unmodified answerOnce }
+
 type answerOnce struct {
-	once, unmodifiedOnce sync.Once
-	// answer is nil when it is not to be used again. unmodified is the one to who has it, by naming its etag alone.
-	answer, unmodified atomic.Pointer[storedAnswer]
+	once sync.Once
+	// answer is nil before it was asked for, and when it is not to be used again.
+	answer atomic.Pointer[storedAnswer]
 }
 
 type storedAnswer struct {
@@ -48,7 +51,7 @@ type storedAnswer struct {
 }
 
 func newAnswers(library http.Handler, varies func(*http.Request) string) *answers {
-	return &answers{library: library, varies: varies, known: map[answerForm]*answerOnce{}}
+	return &answers{library: library, varies: varies, known: map[answerForm]*keptForm{}}
 }
 
 // ServeHTTP answers as the library would.
@@ -58,10 +61,10 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		a.library.ServeHTTP(w, req)
 		return
 	}
-	answer := a.whole(kept, req)
+	answer := a.once(&kept.whole, req, "", http.StatusOK)
 	condition := req.Header["If-None-Match"]
 	if answer != nil && len(condition) == 1 && condition[0] == answer.etag {
-		answer = a.unmodified(kept, req, answer.etag)
+		answer = a.once(&kept.unmodified, req, answer.etag, http.StatusNotModified)
 	} else if answer != nil && mayMatch(req.Header.Get("If-None-Match"), answer.etag) {
 		answer = nil // the library knows
 	}
@@ -79,22 +82,13 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// whole is the answer to who has no document yet.
-func (a *answers) whole(kept *answerOnce, req *http.Request) *storedAnswer {
+// once returns what ask gives, which is asked the first time.
+func (a *answers) once(kept *answerOnce, req *http.Request, etag string, status int) *storedAnswer {
 	if known := kept.answer.Load(); known != nil {
 		return known
 	}
-	kept.once.Do(func() { kept.answer.Store(a.ask(req, "", http.StatusOK)) })
+	kept.once.Do(func() { kept.answer.Store(a.ask(req, etag, status)) })
 	return kept.answer.Load()
-}
-
-// unmodified is the answer to who has the document of the etag.
-func (a *answers) unmodified(kept *answerOnce, req *http.Request, etag string) *storedAnswer {
-	if known := kept.unmodified.Load(); known != nil {
-		return known
-	}
-	kept.unmodifiedOnce.Do(func() { kept.unmodified.Store(a.ask(req, etag, http.StatusNotModified)) })
-	return kept.unmodified.Load()
 }
 
 // ready tells whether the answer to a request is there already.
@@ -106,7 +100,7 @@ func (a *answers) ready(req *http.Request) bool {
 	a.mu.Lock()
 	kept := a.known[form]
 	a.mu.Unlock()
-	return kept != nil && kept.answer.Load() != nil
+	return kept != nil && kept.whole.answer.Load() != nil
 }
 
 // mayMatch tells whether a library could find that If-None-Match names the etag.
@@ -120,7 +114,7 @@ var conditions = []string{"Range", "If-Range", "If-Match", "If-Modified-Since", 
 
 // find returns the place of the request's form; nil when the library is to answer
 // this one.
-func (a *answers) find(req *http.Request) *answerOnce {
+func (a *answers) find(req *http.Request) *keptForm {
 	if !keepable(req) {
 		return nil
 	}
@@ -129,7 +123,7 @@ func (a *answers) find(req *http.Request) *answerOnce {
 	defer a.mu.Unlock()
 	kept := a.known[form]
 	if kept == nil && len(a.known) < answersKept {
-		kept = &answerOnce{}
+		kept = &keptForm{}
 		a.known[form] = kept
 	}
 	return kept
@@ -184,7 +178,7 @@ func (a *answers) shared(body []byte) []byte {
 	others := slices.Collect(maps.Values(a.known))
 	a.mu.Unlock()
 	for _, o := range others {
-		if have := o.answer.Load(); have != nil && bytes.Equal(have.body, body) {
+		if have := o.whole.answer.Load(); have != nil && bytes.Equal(have.body, body) {
 			return have.body
 		}
 	}

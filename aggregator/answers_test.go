@@ -170,7 +170,7 @@ func TestAnswersAreKept(t *testing.T) {
 	}
 	var bodies []*byte
 	for _, k := range a.known {
-		bodies = append(bodies, &k.answer.Load().body[0])
+		bodies = append(bodies, &k.whole.answer.Load().body[0])
 	}
 	slices.SortFunc(bodies, func(a, b *byte) int { return strings.Compare(fmt.Sprintf("%p", a), fmt.Sprintf("%p", b)) })
 	if n := len(slices.Compact(bodies)); n != 2 {
