@@ -55,33 +55,25 @@ type PartWriter interface {
 // document has it. It fails where EncodeV2JSON does, and where to fails; on the result of a merge that failed it must
 // not be called. Where the library encodes the whole document to is told of no parts.
 func (r V2Result) WriteJSON(to PartWriter) error {
-	frames, parts, ok := r.assemble()
-	if !ok {
-		document, err := r.encodeWhole()
-		if err == nil {
-			_, err = to.Write(document)
-		}
-		return err
+	if a, ok := r.assemble(); ok {
+		return a.write(to)
 	}
-	if out, ok := to.(*whole); ok {
-		out.Grow(parts[0].size + parts[1].size + len(frames[0]) + len(frames[1]) + len(frames[2]))
+	document, err := r.encodeWhole()
+	if err == nil {
+		_, err = to.Write(document)
 	}
-	for i := range parts {
-		if _, err := to.Write(frames[i]); err != nil {
-			return err
-		}
-		if err := parts[i].write(to); err != nil {
-			return err
-		}
-	}
-	_, err := to.Write(frames[len(parts)])
 	return err
 }
 
 // JSON returns what WriteJSON writes.
 func (r V2Result) JSON() ([]byte, error) {
+	a, ok := r.assemble()
+	if !ok {
+		return r.encodeWhole()
+	}
 	var out whole
-	err := r.WriteJSON(&out)
+	out.Grow(a.size())
+	err := a.write(&out)
 	return out.Bytes(), err
 }
 
@@ -91,36 +83,61 @@ type whole struct{ bytes.Buffer }
 // Part implements PartWriter.
 func (*whole) Part(string) {}
 
-// assemble returns the document's parts and what is before, between and behind them, if it can be put together so.
-func (r V2Result) assemble() (frames [][]byte, parts [2]encodedParts, ok bool) {
+// assembled is an encoded document: its parts, and what is before, between and behind them.
+type assembled struct {
+	frames [3][]byte
+	parts  [2]encodedParts
+}
+
+// assemble encodes the document's parts, if it can be put together from them.
+func (r V2Result) assemble() (assembled, bool) {
 	if len(r.definitions) == 0 || len(r.paths) == 0 || !plain(maps.Keys(r.definitions)) || !plain(maps.Keys(r.paths)) || !encoded(maps.Keys(r.paths)) {
-		return nil, parts, false
+		return assembled{}, false
 	}
 	rest := *r.rest
 	rest.Definitions = spec.Definitions{seam: spec.Schema{}}
 	rest.Paths = &spec.Paths{Paths: map[string]spec.PathItem{seam: {}}}
 	frame, err := rest.MarshalJSON()
 	if err != nil {
-		return nil, parts, false
+		return assembled{}, false
 	}
 	// Where the parts go, in the order of the encoding.
-	frames = bytes.Split(frame, []byte(`"`+seam+`":{}`))
+	frames := bytes.Split(frame, []byte(`"`+seam+`":{}`))
 	first, second := bytes.Index(frame, []byte(`"definitions":{"`+seam+`":{}`)), bytes.Index(frame, []byte(`"paths":{"`+seam+`":{}`))
 	if len(frames) != 3 || first < 0 || second < 0 {
-		return nil, parts, false
+		return assembled{}, false
 	}
 	definitions, err := encodeAll(r.definitions, (*definition).json)
 	if err != nil {
-		return nil, parts, false
+		return assembled{}, false
 	}
 	paths, err := encodeAll(r.paths, pathEntry.json)
 	if err != nil {
-		return nil, parts, false
+		return assembled{}, false
 	}
+	a := assembled{[3][]byte(frames), [2]encodedParts{definitions, paths}}
 	if second < first {
-		return frames, [2]encodedParts{paths, definitions}, true
+		a.parts = [2]encodedParts{paths, definitions}
 	}
-	return frames, [2]encodedParts{definitions, paths}, true
+	return a, true
+}
+
+// size is how long the document is at most.
+func (a *assembled) size() int {
+	return len(a.frames[0]) + a.parts[0].size + len(a.frames[1]) + a.parts[1].size + len(a.frames[2])
+}
+
+func (a *assembled) write(to PartWriter) error {
+	for i := range a.parts {
+		if _, err := to.Write(a.frames[i]); err != nil {
+			return err
+		}
+		if err := a.parts[i].write(to); err != nil {
+			return err
+		}
+	}
+	_, err := to.Write(a.frames[len(a.parts)])
+	return err
 }
 
 // encodeWhole leaves all to the library, its errors too.
