@@ -3,8 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -35,12 +34,11 @@ caBundle in the APIService. The certificate is valid for SERVICE.NAMESPACE.svc, 
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
-			_, missing := os.Stat(stateDir)
 			state, err := pki.Ensure(stateDir, pki.Options{})
 			if err != nil {
 				return err
 			}
-			if errors.Is(missing, fs.ErrNotExist) {
+			if slices.Contains(state.Changed, state.ClusterCA.CertFile) {
 				_, _ = fmt.Fprintf(s.Err, "kagg: made new certificate authorities in %s; a kagg that serves with another --state-dir does not trust this certificate\n", stateDir)
 			}
 			certFile, keyFile, err := state.IssueServing(namespace, args[0], hosts...)

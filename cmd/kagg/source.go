@@ -92,7 +92,7 @@ func (f *sourceFlags) record(cmd *cobra.Command, s streams, command []string, o 
 	if err := f.quiet(s); err != nil {
 		return nil, err
 	}
-	r, err := f.from(cmd.Context(), s, command, cmd.Flags().Changed("state-dir"), o)
+	r, err := f.from(cmd.Context(), s, command, f.stateDirGiven(), o)
 	return r, interrupted(cmd.Context(), err)
 }
 
@@ -106,7 +106,7 @@ func (f *sourceFlags) with(cmd *cobra.Command, s streams, command []string, use 
 		return err
 	}
 	options.Config.Stdin = s.In
-	if cmd.Flags().Changed("state-dir") {
+	if f.stateDirGiven() {
 		options.Config.StateDir = f.stateDir
 	}
 	err = launch.With(cmd.Context(), options, func(server *launch.Server) error { return use(server.Aggregator()) })
