@@ -277,7 +277,7 @@ func TestFailures(t *testing.T) {
 		"no secure port": {launch.Options{Command: command(t, "environment")}, []string{"does not know --secure-port", "KAGG_PORT", "--bare"}},
 		"port taken":     {launch.Options{Command: command(t, "aggregated", "--secure-port="+port)}, []string{"port " + port, "is taken"}},
 		"port unknown":   {launch.Options{Command: command(t, "aggregated", "--secure-port=0")}, []string{"has to know the port"}},
-		"never answers":  {launch.Options{Command: command(t, "hanging"), Timeout: 12 * time.Second}, []string{"not ready within 12s", "does not answer GET /readyz"}},
+		"never answers":  {launch.Options{Command: command(t, "hanging"), Timeout: 11 * time.Second}, []string{"not ready within 11s", "does not answer GET /readyz"}},
 		"never ready":    {launch.Options{Command: command(t, "unready"), Timeout: 10 * time.Second}, []string{"not ready within 10s", "informer-sync failed"}},
 		"no discovery":   {launch.Options{Command: command(t, "silent")}, []string{"answers /apis with 404", "names no group-version at /openapi/v2", "-f"}},
 		"no groups":      {launch.Options{Command: command(t, "mute")}, []string{"names no group-version at /apis;"}},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -92,7 +93,7 @@ func (s *Server) askReady(ctx context.Context, client *http.Client) (readiness, 
 	switch {
 	case err != nil && isRefused(err):
 		return readiness{}, "it does not listen on 127.0.0.1:" + strconv.Itoa(s.port) + " yet"
-	case err != nil && ctx.Err() != nil:
+	case err != nil && (ctx.Err() != nil || os.IsTimeout(err)):
 		return readiness{}, fmt.Sprintf("it listens on 127.0.0.1:%d, and does not answer GET /readyz", s.port)
 	case err != nil:
 		return readiness{}, err.Error()
