@@ -21,14 +21,24 @@ type UnknownError struct {
 	Target Target
 	// Nearest are targets that may have been meant, the nearest first.
 	Nearest []string
+	// Unread are the targets of the APIServices that may have it, as nothing was read of their backends; sorted by name.
+	Unread []string
 }
 
-// Error names the target and those that may have been meant.
+// Error names the target, those that may have been meant, and those that may have it.
 func (e *UnknownError) Error() string {
-	if len(e.Nearest) == 0 {
-		return fmt.Sprintf("there is no %s, and nothing with a name like it", e.Target)
+	text := fmt.Sprintf("there is no %s, and nothing with a name like it", e.Target)
+	if len(e.Nearest) > 0 {
+		text = fmt.Sprintf("there is no %s: did you mean %s?", e.Target, strings.Join(e.Nearest, " or "))
 	}
-	return fmt.Sprintf("there is no %s: did you mean %s?", e.Target, strings.Join(e.Nearest, " or "))
+	if len(e.Unread) == 0 {
+		return text
+	}
+	named := strings.Join(e.Unread[:min(len(e.Unread), mostUnread)], ", ")
+	if more := len(e.Unread) - mostUnread; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%s (nothing was read of the backend of %s, which may have it)", text, named)
 }
 
 // Explain says why a target is as it is. A target that there is not is an *UnknownError; a request whose method or path

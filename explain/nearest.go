@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kagg-project/kagg/discoverymerge"
 	"github.com/kagg-project/kagg/internal/manifest"
 )
 
@@ -12,14 +13,49 @@ const (
 	fewCandidates = 5
 	// mostNearest bounds how many names are offered.
 	mostNearest = 3
+	// mostUnread bounds how many APIServices are named of whose backends nothing was read.
+	mostUnread = 3
 )
 
 // unknown is the error of a target that there is not. candidates are the names that there are.
 func (e *explainer) unknown(name string, candidates []string) error {
 	prefix := string(e.target.Kind) + "/"
-	out := &UnknownError{Target: e.target}
+	out := &UnknownError{Target: e.target, Unread: e.unread()}
 	for _, n := range nearest(name, candidates) {
 		out.Nearest = append(out.Nearest, prefix+strings.TrimPrefix(n, "/"))
+	}
+	return out
+}
+
+// unread returns the targets of the APIServices that may have what is unknown: those of whose backends the documents that
+// would tell were never read.
+func (e *explainer) unread() []string {
+	read := map[string]bool{}
+	may := func(_, _ string) bool { return true }
+	switch e.target.Kind {
+	case KindResource:
+		for _, in := range e.snapshot.DiscoveryInputs() {
+			read[in.APIService] = in.Entry != nil || in.Failure == "" && (in.Form == discoverymerge.FormAggregated || in.Form == discoverymerge.FormLegacy)
+		}
+		if _, of, named := strings.Cut(e.target.Name, "."); named {
+			may = func(group, version string) bool { return of == group || of == version+"."+group }
+		}
+	case KindDefinition, KindPath:
+		for _, in := range e.snapshot.OpenAPIInputs() {
+			read[in.APIService] = in.V2 != nil || in.V2Failure == ""
+		}
+		if e.target.Kind == KindPath {
+			may = func(group, version string) bool { return keyOfPath(e.target.Name) == openAPIKey(group, version) }
+		}
+	default:
+		return nil
+	}
+	var out []string
+	for i := range e.services {
+		v := &e.services[i]
+		if o := v.Object; !v.Local() && (!read[o.Name] || e.unasked(v)) && may(o.Spec.Group, o.Spec.Version) {
+			out = append(out, string(KindAPIService)+"/"+o.Name)
+		}
 	}
 	return out
 }

@@ -98,6 +98,51 @@ func TestUnknownTargets(t *testing.T) {
 	}
 }
 
+// What there is not may be in what was not read: of a backend that is down, was not asked, or is known from manifests
+// alone.
+func TestUnreadBackends(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		folder, target string
+		want           []string
+	}{
+		{"stale", "resource/lamp-shades", []string{"v1.broken.example", "v1.new.example"}},
+		{"stale", "resource/lamp-shades.new.example", []string{"v1.new.example"}},
+		{"stale", "resource/lamp-shades.v1.new.example", []string{"v1.new.example"}},
+		{"stale", "resource/lamp-shades.v2.new.example", nil},
+		{"stale", "resource/lamp-shades.down.example", nil},
+		{"stale", "path/apis/new.example/v1/lamp-shades", []string{"v1.new.example"}},
+		{"stale", "path/apis/other.example/v1/lamp-shades", nil},
+		{"stale", "definition/LampShade", []string{"v1.down.example", "v1.new.example"}},
+		{"stale", "version/new.example/v2", nil},
+		{"manifests", "resource/lamp-shades", []string{"v1.fruit.example"}},
+		{"names", "resource/lamp-shades", nil},
+	} {
+		target, err := explain.ParseTarget(c.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = explain.Explain(t.Context(), loadCase(t, "../testdata/explain/"+c.folder), target)
+		unknown, ok := errors.AsType[*explain.UnknownError](err)
+		if !ok {
+			t.Errorf("%s of %s gives %v", c.target, c.folder, err)
+			continue
+		}
+		var want []string
+		for _, name := range c.want {
+			want = append(want, "apiservice/"+name)
+		}
+		if d := cmp.Diff(want, unknown.Unread); d != "" {
+			t.Errorf("%s of %s (-want +got):\n%s", c.target, c.folder, d)
+		}
+	}
+	many := &explain.UnknownError{Target: explain.Target{Kind: explain.KindResource, Name: "a"}, Unread: []string{"b", "c", "d", "e"}}
+	want := "there is no resource/a, and nothing with a name like it (nothing was read of the backend of b, c, d and 1 more, which may have it)"
+	if many.Error() != want {
+		t.Errorf("told %q, want %q", many, want)
+	}
+}
+
 // Every target that is offered for completion is there.
 func TestTargetsAreExplained(t *testing.T) {
 	t.Parallel()
