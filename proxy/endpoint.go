@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -119,8 +120,8 @@ func byAnnotation(q Query, rule Rule, kind, value string) (Resolution, error) {
 
 func checkHostPort(s string) error {
 	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return fmt.Errorf("address %q: %w", s, err)
+	if wrong, ok := errors.AsType[*net.AddrError](err); ok {
+		return fmt.Errorf("address %q: %s", s, wrong.Err)
 	}
 	if host == "" {
 		return fmt.Errorf("address %q has no host", s)
