@@ -2,12 +2,12 @@ package harness
 
 import (
 	"context"
-	"net"
-	"strconv"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/kagg-project/kagg/conformance/internal/ports"
 )
 
 // pollInterval is short, so that what is measured by polling is measured well.
@@ -29,24 +29,13 @@ func Eventually(t testing.TB, timeout time.Duration, what string, check func(ctx
 	return time.Since(start)
 }
 
-// FreePort returns a port of 127.0.0.1 where nobody listens at the moment, for
-// programs that cannot be told to choose one themselves.
+// FreePort returns a port of 127.0.0.1 where nobody listens, for programs that cannot
+// be told to choose one themselves.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := ports.Free(t.Context())
 	if err != nil {
-		t.Fatalf("no free port: %v", err)
+		t.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatalf("the listener's address %s: %v", listener.Addr(), err)
-	}
-	if err := listener.Close(); err != nil {
-		t.Fatalf("cannot give up port %s: %v", port, err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatalf("the listener's port %s: %v", port, err)
-	}
-	return n
+	return port
 }

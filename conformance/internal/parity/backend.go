@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -68,35 +67,6 @@ func (b *scriptedBackend) start(ctx context.Context) error {
 	b.server = server
 	go func() { _ = server.ServeTLS(l, "", "") }()
 	return nil
-}
-
-// The ports of backends are below those that systems give to clients: no client's connection may take a backend's
-// port while it is down.
-const (
-	firstPort = 20_000
-	ports     = 12_000
-)
-
-// portsTaken counts the ports that were tried; it begins where another process is not likely to.
-var portsTaken atomic.Int64
-
-func init() { portsTaken.Store(int64(os.Getpid()) * 131) }
-
-// reserve finds a port that nobody has, and that no other backend of this process is given.
-func (b *scriptedBackend) reserve(ctx context.Context) error {
-	var config net.ListenConfig
-	var last error
-	for range ports {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+portsTaken.Add(1)%ports)
-		l, err := config.Listen(ctx, "tcp", address)
-		if err != nil {
-			last = err
-			continue
-		}
-		b.address = address
-		return l.Close()
-	}
-	return fmt.Errorf("no port from %d to %d is free: %w", firstPort, firstPort+ports-1, last)
 }
 
 func (b *scriptedBackend) stop() {

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
+	"github.com/kagg-project/kagg/conformance/internal/ports"
 	"github.com/kagg-project/kagg/conformance/internal/upstream"
 	"github.com/kagg-project/kagg/internal/pki"
 )
@@ -60,11 +61,14 @@ func newBackends(ctx context.Context, s *Scenario, ca, unknown *authority, state
 		if err := clientCAs(config, b.ClientCertificate, frontProxyCA); err != nil {
 			return nil, fmt.Errorf("%s: backend %s: %w", s.Name, name, err)
 		}
-		backend := &scriptedBackend{name: name, dir: s.Dir, tls: config, http1: b.HTTP1, answers: b.Serve, received: map[string]*received{}}
-		if err := backend.reserve(ctx); err != nil {
+		port, err := ports.Free(ctx)
+		if err != nil {
 			return nil, err
 		}
-		out[name] = backend
+		out[name] = &scriptedBackend{
+			name: name, dir: s.Dir, tls: config, http1: b.HTTP1, answers: b.Serve, received: map[string]*received{},
+			address: fmt.Sprintf("127.0.0.1:%d", port),
+		}
 	}
 	return out, nil
 }
