@@ -28,6 +28,7 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 	storagetesting "k8s.io/apiserver/pkg/storage/testing"
 	"k8s.io/apiserver/pkg/storage/value/encrypt/identity"
+	testingclock "k8s.io/utils/clock/testing"
 )
 
 // increaseRevision changes another resource.
@@ -121,11 +122,11 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestConformanceGet is not parallel with others: its object lives for a second.
-//
-//nolint:paralleltest // see above
+// TestConformanceGet has a clock that stands still: its object lives for a second, and must not end in the test.
 func TestConformanceGet(t *testing.T) {
-	storagetesting.RunTestGet(t.Context(), t, newPodStore(t, newTestBackend(t, Options{})))
+	t.Parallel()
+	clock := testingclock.NewFakeClock(time.Now())
+	storagetesting.RunTestGet(t.Context(), t, newPodStore(t, newTestBackend(t, Options{Clock: clock})))
 }
 
 func TestConformanceWithHooks(t *testing.T) {
