@@ -155,7 +155,7 @@ func serveDemo(t *testing.T, mode aggregator.AuthorizationMode) *aggregator.Aggr
 	if err := os.WriteFile(objects, d.Manifests(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	waiting, done := context.WithTimeout(t.Context(), 30*time.Second)
+	waiting, done := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer done()
 	if _, err := a.WaitFor(waiting, func(s *aggregator.Snapshot) bool {
 		available := 0

@@ -38,7 +38,8 @@ func serve(t *testing.T, options ...misbehaving.Option) (*misbehaving.Server, ga
 	}
 	return s, target, gather.Options{
 		FrontProxyCert: s.FrontProxyCert, FrontProxyKey: s.FrontProxyKey,
-		Timeout: 3 * time.Second, Settle: 100 * time.Millisecond, Patience: time.Second,
+		// Long, for a machine that is busy: what answers at all costs none of it.
+		Timeout: 20 * time.Second, Settle: 100 * time.Millisecond, Patience: 20 * time.Second,
 	}
 }
 
@@ -154,10 +155,11 @@ func TestNothingIsWrittenUnasked(t *testing.T) {
 func TestTimeIsBounded(t *testing.T) {
 	t.Parallel()
 	_, target, o := serve(t, misbehaving.OpenAPIHangs)
-	o.Timeout, o.Whole = time.Minute, 2*time.Second
+	// All that comes before what hangs has to be over by then, on a busy machine too.
+	o.Timeout, o.Whole = time.Minute, 5*time.Second
 	start := time.Now()
 	b := look(t, target, o)
-	if took := time.Since(start); took > 20*time.Second || b.Stopped != check.StopTime {
+	if took := time.Since(start); took > 40*time.Second || b.Stopped != check.StopTime {
 		t.Errorf("it took %s and stopped for %q", took, b.Stopped)
 	}
 	// That nobody waited any longer is no fault of the document's.

@@ -19,12 +19,12 @@ func TestHungBackend(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	target := gather.Target{Key: "a/b:443", Label: "a/b:443", Hosts: []string{listener.Addr().String()}, ServerName: "b.a.svc"}
-	seen, err := gather.Gather(t.Context(), []gather.Target{target}, gather.Options{Timeout: 200 * time.Millisecond})
+	seen, err := gather.Gather(t.Context(), []gather.Target{target}, gather.Options{Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	host := seen.Backends["a/b:443"].Hosts[0]
-	if !strings.Contains(host.Failure, "does not finish the TLS handshake within 200ms") || !strings.Contains(host.Hint, "debugger") {
+	if !strings.Contains(host.Failure, "does not finish the TLS handshake within 2s") || !strings.Contains(host.Hint, "debugger") {
 		t.Errorf("it says %q, %q", host.Failure, host.Hint)
 	}
 }

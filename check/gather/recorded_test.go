@@ -33,9 +33,8 @@ func TestRecorded(t *testing.T) {
 		t.Run(string(option), func(t *testing.T) {
 			t.Parallel()
 			_, target, o := serve(t, option)
-			o.Timeout = 2 * time.Second
-			if option == misbehaving.SlowAtTimes {
-				o.Timeout = 3 * time.Second
+			if option == misbehaving.OpenAPIHangs {
+				o.Timeout = 2 * time.Second
 			}
 			seen, err := gather.Gather(t.Context(), []gather.Target{target}, o)
 			if err != nil {
