@@ -123,7 +123,7 @@ func brief(found []check.Finding) []string {
 	return out
 }
 
-// serveDemo runs kagg with the demo, and returns when all of it is available.
+// serveDemo runs kagg with the demo, and returns when all of it is available and its documents are read.
 func serveDemo(t *testing.T, mode aggregator.AuthorizationMode) *aggregator.Aggregator {
 	t.Helper()
 	objects := filepath.Join(t.TempDir(), "demo.yaml")
@@ -164,7 +164,7 @@ func serveDemo(t *testing.T, mode aggregator.AuthorizationMode) *aggregator.Aggr
 				available++
 			}
 		}
-		return available == 3
+		return available == 3 && s.Settled()
 	}); err != nil {
 		t.Fatal(err)
 	}
