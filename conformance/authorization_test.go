@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kagg-project/kagg/conformance/internal/harness"
 )
@@ -20,7 +19,7 @@ func commandsOf(t *testing.T, k *harness.Kagg, username string) [][]string {
 	t.Helper()
 	denial := regexp.MustCompile(`authorization: user "` + regexp.QuoteMeta(username) + `" cannot .*to allow it:\n((?: +kubectl .*\n)+)`)
 	var commands [][]string
-	k.Output().Await(t, 30*time.Second, "what would allow the request of "+username, func(printed string) bool {
+	k.Output().Await(t, harness.Patience, "what would allow the request of "+username, func(printed string) bool {
 		return denial.MatchString(printed)
 	})
 	for line := range strings.Lines(denial.FindStringSubmatch(k.Output().String())[1]) {
@@ -88,7 +87,7 @@ func TestHintsGrant(t *testing.T) {
 			for _, args := range commands {
 				kubectl.Command(args...).Out(t)
 			}
-			harness.Eventually(t, 30*time.Second, fmt.Sprintf("allowed after %q", commands), func(context.Context) error { return ask() })
+			harness.Eventually(t, harness.Patience, fmt.Sprintf("allowed after %q", commands), func(context.Context) error { return ask() })
 		})
 	}
 }
@@ -144,7 +143,7 @@ func TestDemoUnderRBAC(t *testing.T) {
 	for _, args := range commandsOf(t, kagg, "alice") {
 		kubectl.Command(args...).Out(t)
 	}
-	harness.Eventually(t, 30*time.Second, "alice lists apples", func(context.Context) error {
+	harness.Eventually(t, harness.Patience, "alice lists apples", func(context.Context) error {
 		if r := kubectl.Command("get", "apples", "--as=alice").Run(t); r.Code != 0 {
 			return errors.New(r.Stderr)
 		}

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -25,9 +24,9 @@ func TestCheck(t *testing.T) {
 		port := harness.FreePort(t)
 		kagg := harness.StartKagg(t, "-f", "testdata/wardle", fmt.Sprintf("--endpoint=wardle/api=127.0.0.1:%d", port))
 		harness.StartSampleAPIServer(t, kagg, harness.StartEtcd(t), "wardle", "api", port)
-		kagg.Client(t).AwaitCode(t, 20*time.Second, "/readyz", 200)
-		kagg.Client(t).AwaitCode(t, 20*time.Second, "/apis/wardle.example.com/v1beta1", 200)
-		kagg.Client(t).AwaitCode(t, 20*time.Second, "/apis/wardle.example.com/v1alpha1", 200)
+		kagg.Client(t).AwaitCode(t, harness.Patience, "/readyz", 200)
+		kagg.Client(t).AwaitCode(t, harness.Patience, "/apis/wardle.example.com/v1beta1", 200)
+		kagg.Client(t).AwaitCode(t, harness.Patience, "/apis/wardle.example.com/v1alpha1", 200)
 		for _, flunder := range []string{flunderAlpha, flunderBeta} {
 			harness.NewKubectl(t, kagg.Kubeconfig).Command("apply", "-f", "-").WithInput(flunder).Out(t)
 		}
@@ -38,9 +37,9 @@ func TestCheck(t *testing.T) {
 		kagg := harness.StartDemo(t)
 		// Its apiservers and their objects come after kagg itself.
 		client := kagg.Client(t)
-		client.AwaitCode(t, 20*time.Second, "/apis/weather.demo.kagg.dev/v1", 200)
-		client.AwaitCode(t, 20*time.Second, "/apis/orchard.demo.kagg.dev/v1beta1", 200)
-		client.AwaitCode(t, 20*time.Second, "/readyz", 200)
+		client.AwaitCode(t, harness.Patience, "/apis/weather.demo.kagg.dev/v1", 200)
+		client.AwaitCode(t, harness.Patience, "/apis/orchard.demo.kagg.dev/v1beta1", 200)
+		client.AwaitCode(t, harness.Patience, "/readyz", 200)
 		wantCodes(t, kagg,
 			"KAGG007", // its manifests have no caBundle
 			"KAGG011", // both groups have groupPriorityMinimum 1000

@@ -272,7 +272,7 @@ func testCache(t *testing.T, config *rest.Config, clients *kubernetes.Clientset,
 	if _, err := clients.CoreV1().ConfigMaps(namespace).Create(ctx, made, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, 30*time.Second, "the caches have the ConfigMap", func(context.Context) error {
+	harness.Eventually(t, harness.Patience, "the caches have the ConfigMap", func(context.Context) error {
 		var missing []string
 		for name, indexer := range indexers {
 			if _, found, err := indexer.GetByKey(namespace + "/late"); err != nil || !found {

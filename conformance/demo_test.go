@@ -3,7 +3,6 @@ package conformance
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kagg-project/kagg/conformance/internal/harness"
 )
@@ -16,7 +15,7 @@ func TestDemo(t *testing.T) {
 	services := []string{
 		"apiservice/v1.orchard.demo.kagg.dev", "apiservice/v1beta1.orchard.demo.kagg.dev", "apiservice/v1.weather.demo.kagg.dev",
 	}
-	kagg.Output().AwaitText(t, 30*time.Second, "kubectl get apples")
+	kagg.Output().AwaitText(t, harness.Patience, "kubectl get apples")
 	for _, service := range services {
 		// One at a time: kubectl wait gives up when several are missing.
 		kubectl.Command("wait", "--for=create", "--timeout=30s", service).Out(t)

@@ -77,7 +77,7 @@ func TestSampleAPIServer(t *testing.T) {
 		kubectl.Command("wait", "--for=condition=Available", "--timeout=30s",
 			"apiservice/v1alpha1.wardle.example.com", "apiservice/v1beta1.wardle.example.com").Out(t)
 		t.Logf("available %s after the sample-apiserver was ready", time.Since(start).Round(time.Millisecond))
-		kagg.Client(t).AwaitCode(t, 10*time.Second, "/readyz", 200)
+		kagg.Client(t).AwaitCode(t, harness.Patience, "/readyz", 200)
 	})
 	t.Run("discovery", func(t *testing.T) { sampleDiscovery(t, kubectl) })
 	t.Run("create and get", func(t *testing.T) { sampleCreate(t, kubectl) })
@@ -149,7 +149,7 @@ func sampleCreate(t *testing.T, kubectl *harness.Kubectl) {
 func sampleAdmission(t *testing.T, kubectl *harness.Kubectl) {
 	banned := strings.Replace(flunderAlpha, "name: alpha", "name: banned", 1)
 	// BanFlunder reads fischers from an informer, which may be a moment behind.
-	harness.Eventually(t, 10*time.Second, "a banned flunder is refused", func(ctx context.Context) error {
+	harness.Eventually(t, harness.Patience, "a banned flunder is refused", func(ctx context.Context) error {
 		r := kubectl.Command("create", "-f", "-", "--dry-run=server").WithInput(banned).Run(t)
 		if r.Code == 0 || !strings.Contains(r.Stderr, "this name may not be used, please change the resource name") {
 			return fmt.Errorf("exit code %d: %s%s", r.Code, r.Stdout, r.Stderr)
@@ -166,7 +166,7 @@ func sampleAdmission(t *testing.T, kubectl *harness.Kubectl) {
 
 func sampleWatch(t *testing.T, kubectl *harness.Kubectl) {
 	watch := kubectl.Command("get", "flunders", "-w", "--output-watch-events").Start(t)
-	watch.Output().AwaitText(t, 30*time.Second, "beta ")
+	watch.Output().AwaitText(t, harness.Patience, "beta ")
 	kubectl.Command("create", "-f", "-").WithInput(strings.Replace(flunderAlpha, "name: alpha", "name: watched", 1)).Out(t)
 	awaitMatch(t, watch, `(?m)^ADDED +watched +\S+$`)
 	kubectl.Command("delete", "flunder", "watched").Out(t)
@@ -243,7 +243,7 @@ func sampleDelete(t *testing.T, kubectl *harness.Kubectl) {
 // for it is told why it cannot be had.
 func sampleStopped(t *testing.T, kubectl *harness.Kubectl, client *harness.Client, sample *harness.SampleAPIServer) {
 	sample.Stop(t)
-	harness.Eventually(t, 5*time.Second, "the APIService is not available", func(ctx context.Context) error {
+	harness.Eventually(t, harness.Patience, "the APIService is not available", func(ctx context.Context) error {
 		out := kubectl.Command("get", "apiservice", "v1beta1.wardle.example.com", "--no-headers").Out(t)
 		if !strings.Contains(out, "False (FailedDiscoveryCheck)") {
 			return fmt.Errorf("kubectl printed %q", out)
@@ -255,7 +255,7 @@ func sampleStopped(t *testing.T, kubectl *harness.Kubectl, client *harness.Clien
 		t.Fatalf("/apis: %d %s %v", code, body, err)
 	}
 	wantMatch(t, body, `"groupVersion": ?"wardle\.example\.com/v1beta1"`)
-	took := harness.Eventually(t, 5*time.Second, "discovery is stale", func(context.Context) error {
+	took := harness.Eventually(t, harness.Patience, "discovery is stale", func(context.Context) error {
 		got, want := staleVersions(t, client), []string{"wardle.example.com/v1beta1", "wardle.example.com/v1alpha1"}
 		if !slices.Equal(got, want) {
 			return fmt.Errorf("the stale versions are %q, want %q", got, want)
@@ -265,7 +265,7 @@ func sampleStopped(t *testing.T, kubectl *harness.Kubectl, client *harness.Clien
 	t.Logf("discovery is stale %s after the APIService became unavailable", took.Round(time.Millisecond))
 	// kubectl leaves stale versions out; it must go on working for all others.
 	wantMatch(t, kubectl.Command("api-resources", "--api-group=apiregistration.k8s.io").Out(t), `\napiservices `)
-	client.AwaitCode(t, 5*time.Second, "/apis/wardle.example.com/v1beta1/flunders", http.StatusServiceUnavailable)
+	client.AwaitCode(t, harness.Patience, "/apis/wardle.example.com/v1beta1/flunders", http.StatusServiceUnavailable)
 }
 
 // staleVersions returns what the aggregated discovery document calls stale.
@@ -300,7 +300,7 @@ func wantMatch(t *testing.T, got, pattern string) {
 func awaitMatch(t *testing.T, p *harness.Process, pattern string) {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	p.Output().Await(t, 30*time.Second, "printing "+pattern, re.MatchString)
+	p.Output().Await(t, harness.Patience, "printing "+pattern, re.MatchString)
 }
 
 func writeFile(t *testing.T, path, content string) {

@@ -48,7 +48,7 @@ func (s *serverUnderTest) startBinding(t *testing.T) {
 	refused := s.start(t)
 	select {
 	case <-refused.Done():
-	case <-time.After(time.Minute):
+	case <-time.After(harness.Patience):
 		t.Fatal("the server runs without the right to read the ConfigMap")
 	}
 	wantMatch(t, refused.Output().String(), `configmaps \\?"extension-apiserver-authentication\\?" is forbidden: User \\?"system:kagg:apiserver\\?" cannot get`)
@@ -66,8 +66,7 @@ func (s *serverUnderTest) startBinding(t *testing.T) {
 // follow runs the command that kagg's log says, which begins with beginning.
 func (s *serverUnderTest) follow(t *testing.T, beginning string) {
 	t.Helper()
-	s.kagg.Output().AwaitText(t, 10*time.Second, beginning)
-	command := strings.Fields(s.kagg.Output().Lines(beginning)[0])
+	command := strings.Fields(s.kagg.Output().AwaitLine(t, harness.Patience, beginning))
 	s.kubectl.Command(command[1:]...).Out(t)
 }
 
@@ -75,7 +74,7 @@ func (s *serverUnderTest) follow(t *testing.T, beginning string) {
 // with code.
 func (s *serverUnderTest) awaitCode(t *testing.T, client *harness.Client, code int, headers ...string) {
 	t.Helper()
-	harness.Eventually(t, 30*time.Second, fmt.Sprintf("%s answers %d", client.URL, code), func(ctx context.Context) error {
+	harness.Eventually(t, harness.Patience, fmt.Sprintf("%s answers %d", client.URL, code), func(ctx context.Context) error {
 		path := s.path()
 		got, body, err := client.Get(ctx, path, headers...)
 		if err == nil && got != code {

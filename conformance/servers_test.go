@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 
@@ -142,7 +141,7 @@ func (s *serverUnderTest) ready(t *testing.T) {
 	group, version, _ := strings.Cut(s.groupVersion, "/")
 	s.kubectl.Command("wait", "--for=condition=Available", "--timeout=60s", "apiservice/"+version+"."+group).Out(t)
 	// The server has read which front proxies to believe, and kagg's bindings.
-	s.admin.AwaitCode(t, 30*time.Second, s.path(), http.StatusOK)
+	s.admin.AwaitCode(t, harness.Patience, s.path(), http.StatusOK)
 }
 
 // users are those who may read, on each of their ways to the server.
@@ -214,7 +213,7 @@ func (s *serverUnderTest) admission(t *testing.T) {
 		return
 	}
 	s.kubectl.Command("create", "-f", "testdata/servers/policy.yaml").Out(t)
-	harness.Eventually(t, 30*time.Second, "the server enforces a policy", func(context.Context) error {
+	harness.Eventually(t, harness.Patience, "the server enforces a policy", func(context.Context) error {
 		result := s.kubectl.Command("create", "--dry-run=server", "-f", "-").WithInput(s.flunder("forbidden")).Run(t)
 		if result.Code == 0 || !strings.Contains(result.Stderr, "no flunder is called forbidden") {
 			return fmt.Errorf("it answered %s%s", result.Stdout, result.Stderr)

@@ -106,7 +106,7 @@ func (w *watched) createSamples(t *testing.T) {
 func (w *watched) createSample(t *testing.T, obj *unstructured.Unstructured) {
 	t.Helper()
 	var resource schema.GroupVersionResource
-	harness.Eventually(t, 30*time.Second, obj.GetKind()+" is served", func(context.Context) error {
+	harness.Eventually(t, harness.Patience, obj.GetKind()+" is served", func(context.Context) error {
 		mapping, err := w.mapper.RESTMapping(obj.GroupVersionKind().GroupKind(), obj.GroupVersionKind().Version)
 		if err != nil {
 			w.discover(t)

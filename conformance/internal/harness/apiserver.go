@@ -79,7 +79,7 @@ func (s *APIServer) AwaitReady(t testing.TB) {
 // awaitReady waits until the /readyz of a process that is still running is ok.
 func awaitReady(t testing.TB, what string, process *Process, client *Client) {
 	t.Helper()
-	took := Eventually(t, startTimeout, what+" is ready", func(ctx context.Context) error {
+	took := Eventually(t, Patience, what+" is ready", func(ctx context.Context) error {
 		select {
 		case <-process.Done():
 			return fmt.Errorf("it ended with exit code %d", process.ExitCode())
@@ -97,7 +97,7 @@ func awaitReady(t testing.TB, what string, process *Process, client *Client) {
 func (s *APIServer) AwaitUser(t testing.TB, path string) authenticationv1.UserInfo {
 	t.Helper()
 	var user authenticationv1.UserInfo
-	Eventually(t, 10*time.Second, "an audit event of "+path, func(context.Context) error {
+	Eventually(t, Patience, "an audit event of "+path, func(context.Context) error {
 		file, err := os.Open(s.auditLog)
 		if err != nil {
 			return err

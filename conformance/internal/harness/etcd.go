@@ -29,8 +29,8 @@ func StartEtcd(t testing.TB) string {
 	case <-etcd.Server.ReadyNotify():
 	case err := <-etcd.Err():
 		t.Fatalf("etcd stopped while it started: %v", err)
-	case <-time.After(30 * time.Second):
-		t.Fatal("etcd was not ready within 30s")
+	case <-time.After(Patience):
+		t.Fatalf("etcd was not ready within %s", Patience)
 	}
 	return "http://" + etcd.Clients[0].Addr().String()
 }

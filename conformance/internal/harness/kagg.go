@@ -19,10 +19,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// startTimeout is how long kagg and the servers behind it may take to start on a
-// machine that is busy with other tests.
-const startTimeout = 60 * time.Second
-
 // Kagg is a running kagg serve or kagg demo.
 type Kagg struct {
 	*Process
@@ -69,7 +65,7 @@ func (k *Kagg) start(t testing.TB) {
 	t.Helper()
 	// Stopped by the cleanup of startProcess, after the test's context has ended.
 	k.Process = startProcess(k.owner, "kagg", exec.Command(os.Getenv(binaryVariable), k.args...)) //nolint:noctx,gosec // The binary under test.
-	took := Eventually(t, startTimeout, "kagg answers", func(ctx context.Context) error {
+	took := Eventually(t, Patience, "kagg answers", func(ctx context.Context) error {
 		select {
 		case <-k.Done():
 			return fmt.Errorf("kagg ended with exit code %d and printed:\n%s", k.ExitCode(), k.Output())

@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// stopGrace is how long a program may take to end after SIGTERM.
-const stopGrace = 15 * time.Second
+// stopGrace is how long a program may take to end after SIGTERM: kagg gives requests
+// that run ten seconds, and the machine may be busy with other tests.
+const stopGrace = 30 * time.Second
 
 // stacksGrace is how long a program that did not end may take to print its stacks.
-const stacksGrace = 2 * time.Second
+const stacksGrace = 10 * time.Second
 
 // Process is a program that runs in the background of a test.
 type Process struct {
@@ -160,6 +161,22 @@ func (o *Output) Await(t testing.TB, timeout time.Duration, what string, accept 
 func (o *Output) AwaitText(t testing.TB, timeout time.Duration, text string) {
 	t.Helper()
 	o.Await(t, timeout, "printing "+text, func(printed string) bool { return strings.Contains(printed, text) })
+}
+
+// AwaitLine is AwaitText, and returns the line when all of it is there.
+func (o *Output) AwaitLine(t testing.TB, timeout time.Duration, text string) string {
+	t.Helper()
+	var found string
+	o.Await(t, timeout, "printing a line with "+text, func(printed string) bool {
+		for line := range strings.Lines(printed) {
+			if whole, ok := strings.CutSuffix(line, "\n"); ok && strings.Contains(whole, text) {
+				found = whole
+				return true
+			}
+		}
+		return false
+	})
+	return found
 }
 
 func (o *Output) close() {

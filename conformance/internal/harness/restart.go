@@ -3,7 +3,6 @@ package harness
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -22,14 +21,3 @@ func (k *Kagg) Restart(t testing.TB, args ...string) {
 
 // OnPort is the argument that makes kagg, and each restart of it, listen on a port.
 func OnPort(port int) string { return "--secure-port=" + strconv.Itoa(port) }
-
-// Lines are the lines that kagg printed that contain text.
-func (o *Output) Lines(text string) []string {
-	var out []string
-	for line := range strings.Lines(o.String()) {
-		if strings.Contains(line, text) {
-			out = append(out, strings.TrimSuffix(line, "\n"))
-		}
-	}
-	return out
-}

@@ -10,6 +10,10 @@ import (
 	"github.com/kagg-project/kagg/conformance/internal/ports"
 )
 
+// Patience is how long something may take for which no time is promised, on a machine
+// that is busy with other tests and with building what they need.
+const Patience = time.Minute
+
 // pollInterval is short, so that what is measured by polling is measured well.
 const pollInterval = 5 * time.Millisecond
 
