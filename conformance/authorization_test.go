@@ -129,6 +129,8 @@ func TestDemoUnderRBAC(t *testing.T) {
 		kubectl.Command("wait", "--for=create", "--timeout=30s", "apiservice/"+service).Out(t)
 		kubectl.Command("wait", "--for=condition=Available", "--timeout=60s", "apiservice/"+service).Out(t)
 	}
+	// What they list may come a moment after that.
+	kagg.Client(t).AwaitCode(t, harness.Patience, "/readyz", 200)
 	role, commands := documented(t)
 	kubectl.Command("apply", "-f", "-").WithInput(role).Out(t)
 	for _, args := range commands {

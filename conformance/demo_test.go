@@ -21,6 +21,8 @@ func TestDemo(t *testing.T) {
 		kubectl.Command("wait", "--for=create", "--timeout=30s", service).Out(t)
 	}
 	kubectl.Command(append([]string{"wait", "--for=condition=Available", "--timeout=30s"}, services...)...).Out(t)
+	// What they list may come a moment after that.
+	kagg.Client(t).AwaitCode(t, harness.Patience, "/readyz", 200)
 
 	wantMatch(t, kubectl.Command("api-resources", "--api-group=orchard.demo.kagg.dev").Out(t),
 		`\napples +ap +orchard\.demo\.kagg\.dev/v1 +true +Apple\n$`)

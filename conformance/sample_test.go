@@ -64,9 +64,15 @@ func TestSampleAPIServer(t *testing.T) {
 	kubectl := harness.NewKubectl(t, kagg.Kubeconfig)
 
 	t.Run("unavailable before it runs", func(t *testing.T) {
-		out := kubectl.Command("get", "apiservices", "v1beta1.wardle.example.com").Out(t)
-		wantMatch(t, out, `(?m)^NAME +SERVICE +AVAILABLE +AGE\n`+
+		want := regexp.MustCompile(`(?m)^NAME +SERVICE +AVAILABLE +AGE\n` +
 			`v1beta1\.wardle\.example\.com +wardle/api +False \([A-Za-z]+\) +\S+\n$`)
+		// kagg answers before it has looked.
+		harness.Eventually(t, harness.Patience, "kubectl tells it", func(context.Context) error {
+			if out := kubectl.Command("get", "apiservices", "v1beta1.wardle.example.com").Out(t); !want.MatchString(out) {
+				return fmt.Errorf("kubectl printed %q", out)
+			}
+			return nil
+		})
 	})
 
 	sample := harness.StartSampleAPIServer(t, kagg, harness.StartEtcd(t), "wardle", "api", port)
