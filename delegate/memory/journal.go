@@ -274,10 +274,11 @@ func (j *journal) writeAnew() error {
 
 // finish brings everything to the disk and ends the journal.
 func (j *journal) finish() {
+	err := j.step()
+	// Perhaps one that this step began.
 	if j.writing {
 		j.endSnapshot(<-j.snapshotEnded)
 	}
-	err := j.step()
 	if err == nil && j.dirty {
 		err = j.sync()
 	}

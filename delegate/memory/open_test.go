@@ -301,6 +301,22 @@ func TestSnapshotsWhileWriting(t *testing.T) {
 	}
 }
 
+// Whatever is due when a backend is closed, nothing writes to its folder any more afterwards.
+func TestNothingIsWrittenAfterClose(t *testing.T) {
+	t.Parallel()
+	for range 20 { // whether the journal sees the event or the end first is chance
+		folder := filepath.Join(t.TempDir(), "objects")
+		b := open(t, folder, Options{})
+		b.journal.size = journalLeast // the next event makes a snapshot due
+		mustCreate(t, newPodStore(t, b.Backend), pod("ns", "a"))
+		b.Close()
+		files, err := filepath.Glob(filepath.Join(folder, "*"))
+		if err != nil || len(files) != 2 || len(journals(folder)) != 1 {
+			t.Fatalf("not a snapshot and its journal: %q, %v", files, err)
+		}
+	}
+}
+
 // copyConsistent copies the folder, again when a file was replaced meanwhile.
 func copyConsistent(t *testing.T, folder string) string {
 	t.Helper()
