@@ -21,6 +21,9 @@ import (
 // roleVariable makes the test binary play an apiserver.
 const roleVariable = "KAGG_LAUNCH_TEST_ROLE"
 
+// readyVariable names the file that a slow apiserver waits for.
+const readyVariable = "KAGG_LAUNCH_TEST_READY"
+
 func TestMain(m *testing.M) {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	role := os.Getenv(roleVariable)
@@ -93,7 +96,6 @@ func play(role string) error {
 }
 
 func handler(role string) http.Handler {
-	begin := time.Now()
 	mux := http.NewServeMux()
 	write := func(contentType, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -105,7 +107,7 @@ func handler(role string) http.Handler {
 		switch {
 		case role == "hanging":
 			<-req.Context().Done()
-		case role == "unready", role == "stubborn", role == "slow" && time.Since(begin) < 1500*time.Millisecond:
+		case role == "unready", role == "stubborn", role == "slow" && !exists(os.Getenv(readyVariable)):
 			http.Error(w, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed", http.StatusInternalServerError)
 		case role == "legacy":
 			http.NotFound(w, nil)

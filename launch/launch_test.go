@@ -219,12 +219,25 @@ ports: [{port: ` + port + `}]
 
 func TestTellsWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
-	_, n, err := start(t, launch.Options{Command: command(t, "slow")})
+	ready := filepath.Join(t.TempDir(), "ready")
+	n := &notes{}
+	s, err := launch.Start(t.Context(), launch.Options{
+		Command: slices.Insert(command(t, "slow"), 1, readyVariable+"="+ready),
+		Progress: func(said string) {
+			n.add(said)
+			if !strings.Contains(said, "its /readyz answers 500 Internal Server Error: informer-sync failed") {
+				return
+			}
+			if err := os.WriteFile(ready, nil, 0o600); err != nil {
+				t.Error(err)
+			}
+		},
+	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v; told: %s", err, n)
 	}
-	if !strings.Contains(n.String(), "its /readyz answers 500 Internal Server Error: informer-sync failed") {
-		t.Errorf("told: %s", n)
+	if err := s.Stop(); err != nil {
+		t.Error(err)
 	}
 }
 
