@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -170,18 +171,26 @@ func TestBareIsToldByTheEnvironment(t *testing.T) {
 	}
 }
 
+// freePort returns a port that is still free when a child listens on it: it is below those that the system gives to
+// whoever asks for any, and below those that this package looks at.
+func freePort(t *testing.T) string {
+	t.Helper()
+	const first, ports = 10_000, 10_000
+	for i := range ports {
+		port := strconv.Itoa(first + (os.Getpid()*131+i)%ports)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
 // Manifests for a server that is started by hand name its address.
 func TestObjectsWithAnAddress(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
+	port := freePort(t)
 	file := filepath.Join(t.TempDir(), "objects.yaml")
 	content := `apiVersion: apiregistration.k8s.io/v1
 kind: APIService
