@@ -325,7 +325,7 @@ func TestFailures(t *testing.T) {
 func TestRecordsWhatIsNotAvailable(t *testing.T) {
 	t.Parallel()
 	n := &notes{}
-	o := launch.Options{Command: command(t, "partial"), Timeout: 5 * time.Second, Unavailable: true, Progress: n.add}
+	o := launch.Options{Command: command(t, "partial"), Timeout: 12 * time.Second, Unavailable: true, Progress: n.add}
 	r, err := launch.Record(t.Context(), o, aggregator.RecordOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -333,7 +333,7 @@ func TestRecordsWhatIsNotAvailable(t *testing.T) {
 	if len(r.Backends) != 1 || r.Backends[0].State.Probes["things.example.com/v1beta1"].Failure == "" {
 		t.Errorf("recorded: %+v", r.Backends)
 	}
-	if !strings.Contains(n.String(), "not available within 5s") {
+	if !strings.Contains(n.String(), "not available within 12s") {
 		t.Errorf("told: %s", n)
 	}
 	o.Command = command(t, "broken")
@@ -349,6 +349,10 @@ func TestStopLeavesNothing(t *testing.T) {
 	s, err := launch.Start(t.Context(), launch.Options{Command: command(t, "aggregated"), Output: &out})
 	if err != nil {
 		t.Fatal(err)
+	}
+	// One that was never available has but a second to end.
+	if _, err := s.Await(t.Context()); err != nil {
+		t.Error(err)
 	}
 	folder := s.Aggregator().State().Dir
 	if !exists(folder) {
