@@ -269,7 +269,8 @@ func get(t testing.TB, s *httptest.Server, path string) answer {
 	return do(t, s.Client(), request(t, http.MethodGet, s.URL+path, nil))
 }
 
-// refusedAddress is an address where nobody listens.
+// refusedAddress is an address where nobody listens. It is a connection's near end, so that nobody who wants any port
+// to listen on is given it.
 func refusedAddress(t testing.TB) string {
 	t.Helper()
 	var lc net.ListenConfig
@@ -277,11 +278,13 @@ func refusedAddress(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
+	t.Cleanup(func() { _ = l.Close() })
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return address
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.LocalAddr().String()
 }
 
 // eachProtocol runs a test against backends of both protocols.
