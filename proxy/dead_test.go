@@ -10,6 +10,13 @@ import (
 	"time"
 )
 
+// A silent connection is pinged after idleInTests, and is dead after another pingInTests: longer than one that is alive
+// may be held up.
+const (
+	idleInTests = 50 * time.Millisecond
+	pingInTests = time.Second
+)
+
 // relay passes TCP on until it is told to swallow what comes over the connections it has by then.
 type relay struct {
 	address string
@@ -83,7 +90,7 @@ func TestDeadHTTP2Connection(t *testing.T) {
 	tr := newTrust(t)
 	wire := newRelay(t, tr.backend(t, true, func(w http.ResponseWriter, req *http.Request) { _, _ = io.WriteString(w, req.Proto) }))
 	target := tr.target(t, wire.address)
-	target.Transport = newTransport(t, tr.tls(), TransportOptions{ReadIdleTimeout: 50 * time.Millisecond, PingTimeout: 50 * time.Millisecond})
+	target.Transport = newTransport(t, tr.tls(), TransportOptions{ReadIdleTimeout: idleInTests, PingTimeout: pingInTests})
 	failed := newFailures()
 	f := front(t, Options{OnBackendFailure: failed.note}, target)
 	if got := get(t, f, thingsPath); got.body != "HTTP/2.0" {
@@ -110,7 +117,7 @@ func TestDeadConnectionEndsWatch(t *testing.T) {
 		<-req.Context().Done()
 	}))
 	target := tr.target(t, wire.address)
-	target.Transport = newTransport(t, tr.tls(), TransportOptions{ReadIdleTimeout: 50 * time.Millisecond, PingTimeout: 50 * time.Millisecond})
+	target.Transport = newTransport(t, tr.tls(), TransportOptions{ReadIdleTimeout: idleInTests, PingTimeout: pingInTests})
 	failed := newFailures()
 	f := front(t, Options{OnBackendFailure: failed.note}, target)
 	resp, err := f.Client().Do(request(t, http.MethodGet, f.URL+thingsPath+"?watch=1", nil))
