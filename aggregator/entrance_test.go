@@ -11,146 +11,19 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"regexp"
-	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiserver/pkg/audit"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/warning"
 )
 
-// timeoutInTests is the chain's, and long enough, as a quarter of it is, for what is to end in time on a busy machine.
-const timeoutInTests = 600 * time.Millisecond
-
-// entranceCase is one request, and how its handler behaves.
-type entranceCase struct {
-	name, method, uri string
-	header            http.Header
-	body              string
-	// does is a name of behaviours.
-	does string
-}
-
-func entranceCases() []entranceCase {
-	const things = "/apis/example.com/v1/namespaces/n/things"
-	var cases []entranceCase
-	add := func(method, uri, does string, header http.Header) {
-		cases = append(cases, entranceCase{name: fmt.Sprintf("%s %s %s %v", method, uri, does, header), method: method, uri: uri, does: does, header: header})
-	}
-	for does := range behaviours {
-		add("GET", things+"/a", does, nil)
-		add("GET", "/api/v1/pods", does, nil)
-		add("GET", things+"/a?timeout=150ms", does, nil)
-	}
-	for _, timeout := range []string{"timeout=1h", "timeout=0s", "timeout=-1s", "timeout=x", "timeout=5", "timeout=", "%74imeout=x", "timeout=150ms&timeout=x", "timeout=%zz", "a=timeout", "timeout=9999999h", "timeoutSeconds=1", "timeout=1s;a=b"} {
-		add("GET", things+"?"+timeout, "answer", nil)
-		add("GET", things+"?watch=1&"+timeout, "answer", nil)
-	}
-	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND"} {
-		add(method, things+"/a", "answer", nil)
-		add(method, things, "warn", nil)
-	}
-	for _, uri := range []string{
-		"/", "/apis", "/apis/", "/apis/example.com", "/apis/example.com/v1", "/healthz", "/version?timeout=x", "/api/v1/watch/pods", "/api/v1/watch", "/apis/example.com/v1/proxy/x",
-		things + "/a/exec", things + "/a/log?follow=1", things + "/a/status", things + "?fieldSelector=metadata.name=x&watch=true", things + "//b", "/api/v1/namespaces/n/services/s/proxy/x",
-		things + "?labelSelector=a%3Db&limit=5", things + "?watch=notabool", things + "?pretty=true&timeout=32s",
-	} {
-		add("GET", uri, "answer", nil)
-	}
-	add("GET", things, "answer", http.Header{"Audit-Id": {"given"}})
-	add("GET", things, "answer", http.Header{"Audit-Id": {""}})
-	add("GET", things, "answer", http.Header{"Audit-Id": {strings.Repeat("long", 40)}})
-	add("GET", things, "answer", http.Header{"Authorization": {"Bearer t"}, "X-Remote-User": {"root"}})
-	cases = append(cases, entranceCase{name: "with a body", method: "POST", uri: things, body: `{"a":1}`, does: "echo"})
-	return cases
-}
-
-// behaviours are handlers behind the chain.
-var behaviours = map[string]func(w http.ResponseWriter, req *http.Request){
-	"answer": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-Own", "1")
-		w.Header().Add("Cache-Control", "public")
-		w.Header().Add("Audit-Id", "the backend's")
-		w.WriteHeader(http.StatusAccepted)
-		w.Header().Set("X-Late", "1")
-		_, _ = io.WriteString(w, "body")
-	},
-	"nothing": func(http.ResponseWriter, *http.Request) {},
-	"echo":    func(w http.ResponseWriter, req *http.Request) { _, _ = io.Copy(w, req.Body) },
-	"warn": func(w http.ResponseWriter, req *http.Request) {
-		for i := range 3 {
-			warning.AddWarning(req.Context(), "agent", fmt.Sprintf("careful %d", i%2))
-		}
-		warning.AddWarning(req.Context(), "", strings.Repeat("é\"\n", 300))
-		_, _ = io.WriteString(w, "warned")
-	},
-	"panic":         func(http.ResponseWriter, *http.Request) { panic("of a test") },
-	"panic, headed": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Own", "1"); panic("of a test") },
-	"panic in the answer": func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "half")
-		_ = http.NewResponseController(w).Flush()
-		panic("of a test")
-	},
-	"break off": func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "half")
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	},
-	"flush": func(w http.ResponseWriter, _ *http.Request) {
-		w.(http.Flusher).Flush()
-		w.Header().Set("X-Late", "1")
-		_, _ = io.WriteString(w, "flushed")
-	},
-	"early hints": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Link", "x")
-		w.WriteHeader(http.StatusEarlyHints)
-		w.Header().Set("X-Own", "1")
-		w.WriteHeader(http.StatusTeapot)
-		_, _ = io.WriteString(w, "late")
-	},
-	"trailers": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Trailer", "X-A")
-		_, _ = io.WriteString(w, "body")
-		_ = http.NewResponseController(w).Flush()
-		w.Header().Set("X-A", "a")
-		w.Header().Set(http.TrailerPrefix+"X-B", "b")
-	},
-	"too late": func(w http.ResponseWriter, req *http.Request) {
-		w.Header().Set("X-Own", "1")
-		untilAnswered(w, req)
-		http.Error(w, fmt.Sprint(req.Context().Err()), http.StatusBadGateway)
-	},
-	"too late, and panics": func(w http.ResponseWriter, req *http.Request) {
-		untilAnswered(w, req)
-		panic(http.ErrAbortHandler)
-	},
-	"too late within the answer": func(w http.ResponseWriter, req *http.Request) {
-		_, _ = io.WriteString(w, "half")
-		_ = http.NewResponseController(w).Flush()
-		untilAnswered(w, req)
-		_, err := io.WriteString(w, "rest")
-		if err == nil {
-			panic("it wrote after its time")
-		}
-	},
-	"too late, headers only": func(w http.ResponseWriter, req *http.Request) {
-		w.WriteHeader(http.StatusOK)
-		untilAnswered(w, req)
-	},
-}
-
-// untilAnswered waits until the request's time is over and who watches it has answered, as it has when a handler hears
-// of it by way of a backend: what the handler then puts into its headers goes nowhere.
-func untilAnswered(w http.ResponseWriter, req *http.Request) {
-	<-req.Context().Done()
-	const mark = "X-Not-Answered"
-	for w.Header().Set(mark, "1"); w.Header().Get(mark) != ""; {
-		runtime.Gosched()
-	}
-}
+// The chain's time for requests that are to outlast it, and for those that are to end in time on the busiest machine.
+const timeoutInTests, ampleTimeout = 200 * time.Millisecond, 5 * time.Minute
 
 // heard is what a handler finds in its request.
 type heard struct {
@@ -166,20 +39,22 @@ type heard struct {
 	ProtoMajor, Length int
 }
 
-func hear(w http.ResponseWriter, req *http.Request) heard {
+// hear looks at a request that was sent after a moment.
+func hear(w http.ResponseWriter, req *http.Request, sent time.Time) heard {
 	ctx := req.Context()
 	var h heard
 	h.Info, _ = apirequest.RequestInfoFrom(ctx)
 	h.AuditID = audit.GetAuditIDTruncated(ctx)
 	received, ok := apirequest.ReceivedTimestampFrom(ctx)
-	h.Received = ok && time.Since(received) < time.Minute && !received.After(time.Now())
+	h.Received = ok && !received.Before(sent)
 	if at, ok := ctx.Deadline(); ok {
 		h.Deadline, h.Left = true, at.Sub(received).Round(timeoutInTests/4)
 	}
 	if u, ok := apirequest.UserFrom(ctx); ok {
 		h.User = u.GetName()
 	}
-	h.Header = req.Header
+	h.Header = req.Header.Clone()
+	h.Header.Del(turnHeader)
 	_, h.Notifies = w.(http.CloseNotifier) //nolint:staticcheck // handlers ask
 	_, h.Flushes = w.(http.Flusher)
 	h.Answer = w.Header().Clone()
@@ -252,37 +127,23 @@ func TestEntranceIsItsFilters(t *testing.T) {
 
 func compareEntrance(t *testing.T, http2, prompt bool) {
 	t.Helper()
-	heards := make(chan heard, 10) // a client may try again when its connection breaks off
-	answer := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		h := hear(w, req)
-		does := behaviours[req.Header.Get("X-Does")]
-		h.Header = h.Header.Clone()
-		heards <- h
-		does(w, req)
-	})
 	c := plainChain(t)
-	c.limits.RequestTimeout = timeoutInTests
 	c.prompt = func(*http.Request) bool { return prompt }
-	stock := c
-	stock.limits.GoawayChance = 1e-300 // asks for a filter that does nothing
-	if len(stock.filters()) <= len(c.filters()) {
-		t.Fatal("the stock chain is no longer than the one with the entrance")
-	}
-	servers := [2]*httptest.Server{chainServer(t, stock.handler(answer), http2), chainServer(t, c.handler(answer), http2)}
+	ends, outlasts := newEntrancePair(t, c, ampleTimeout, http2), newEntrancePair(t, c, timeoutInTests, http2)
 	for _, tc := range entranceCases() {
 		tc.header = tc.header.Clone()
 		if tc.header == nil {
 			tc.header = http.Header{}
 		}
 		tc.header.Set("X-Does", tc.does)
+		pair := ends
+		if tc.late() {
+			pair = outlasts
+		}
 		var gots [2]told
 		var found [2]heard
-		for i, s := range servers {
-			gots[i] = tc.send(t, s)
-			for len(heards) > 0 { // none where the request was refused
-				found[i] = <-heards
-			}
-			found[i].AuditID = anyID.ReplaceAllString(found[i].AuditID, "ID")
+		for i, s := range pair {
+			gots[i], found[i] = s.ask(t, &tc)
 		}
 		if d := cmp.Diff(found[0], found[1]); d != "" {
 			t.Errorf("%s: what the handler found (-filters +entrance):\n%s", tc.name, d)
@@ -291,6 +152,78 @@ func compareEntrance(t *testing.T, http2, prompt bool) {
 			t.Errorf("%s: what the client got (-filters +entrance):\n%s", tc.name, d)
 		}
 	}
+}
+
+// turnHeader tells the requests to an entranceServer apart.
+const turnHeader = "X-Turn"
+
+// entranceServer is a chain before the behaviours.
+type entranceServer struct {
+	*httptest.Server
+
+	mu   sync.Mutex
+	turn int
+	sent time.Time
+	// found is what the handler of this turn found, the last where a client tried again when its connection broke off;
+	// begun counts them, and inTime those that were not late before they meant to be.
+	found         heard
+	begun, inTime int
+}
+
+// newEntrancePair is a chain of the filters one by one, and one with the entrance.
+func newEntrancePair(t *testing.T, c chain, timeout time.Duration, http2 bool) [2]*entranceServer {
+	t.Helper()
+	c.limits.RequestTimeout = timeout
+	stock := c
+	stock.limits.GoawayChance = 1e-300 // asks for a filter that does nothing
+	if len(stock.filters()) <= len(c.filters()) {
+		t.Fatal("the stock chain is no longer than the one with the entrance")
+	}
+	var pair [2]*entranceServer
+	for i, c := range []chain{stock, c} {
+		pair[i] = &entranceServer{}
+		pair[i].Server = chainServer(t, c.handler(http.HandlerFunc(pair[i].answer)), http2)
+	}
+	return pair
+}
+
+func (s *entranceServer) answer(w http.ResponseWriter, req *http.Request) {
+	s.mu.Lock()
+	h, turn := hear(w, req, s.sent), req.Header.Get(turnHeader)
+	s.mu.Unlock()
+	count := func(n *int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		// One that was so late that its client has gone on is of another turn.
+		if turn == strconv.Itoa(s.turn) {
+			*n++
+			s.found = h
+		}
+	}
+	count(&s.begun)
+	behaviours[req.Header.Get("X-Does")](w, req.WithContext(context.WithValue(req.Context(), inTimeKey{}, func() { count(&s.inTime) })))
+}
+
+// ask returns what the client got and what the handler found. Where the handler is to be late, it asks until that was
+// only after all that comes before.
+func (s *entranceServer) ask(t *testing.T, tc *entranceCase) (told, heard) {
+	t.Helper()
+	for range 100 {
+		s.mu.Lock()
+		s.turn, s.sent, s.found, s.begun, s.inTime = s.turn+1, time.Now(), heard{}, 0, 0
+		tc.header.Set(turnHeader, strconv.Itoa(s.turn))
+		s.mu.Unlock()
+		got := tc.send(t, s.Server)
+		s.mu.Lock()
+		found, inTime := s.found, s.begun > 0 && s.begun == s.inTime
+		s.mu.Unlock()
+		if inTime || !tc.late() {
+			found.AuditID = anyID.ReplaceAllString(found.AuditID, "ID")
+			return got, found
+		}
+	}
+	t.Fatalf("%s: its handler always came too late to be late", tc.name)
+	return told{}, heard{}
 }
 
 func chainServer(t *testing.T, h http.Handler, http2 bool) *httptest.Server {
@@ -310,7 +243,7 @@ func chainServer(t *testing.T, h http.Handler, http2 bool) *httptest.Server {
 func TestPromptEndsWriteThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	c := plainChain(t)
-	c.limits.RequestTimeout = timeoutInTests
+	c.limits.RequestTimeout = 2 * time.Second // the answer has to begin within it
 	c.prompt = func(*http.Request) bool { return true }
 	ended := make(chan error, 1)
 	s := chainServer(t, c.handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -336,7 +269,7 @@ func TestPromptEndsWriteThatNobodyReads(t *testing.T) {
 		if err == nil {
 			t.Error("the handler ended without an error")
 		}
-	case <-time.After(20 * timeoutInTests):
+	case <-time.After(time.Minute):
 		t.Fatal("the handler still writes")
 	}
 	if n, err := io.Copy(io.Discard, resp.Body); err == nil {
