@@ -232,8 +232,14 @@ func TestAuditLogIsRotatedAndPrivate(t *testing.T) {
 		return err == nil && len(files) > 0
 	})
 	for path, want := range map[string]os.FileMode{log: 0o600, filepath.Dir(log): 0o700} {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
-			t.Errorf("%s: %v, %v; want %v", path, info.Mode().Perm(), err, want)
+		var info os.FileInfo
+		r.eventually(path, func() bool { // a rotated log is missing for a moment
+			var err error
+			info, err = os.Stat(path)
+			return err == nil
+		})
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s: %v, want %v", path, got, want)
 		}
 	}
 }
