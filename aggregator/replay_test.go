@@ -6,16 +6,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/internal/demo"
+	"github.com/kagg-project/kagg/internal/manifest"
 	"github.com/kagg-project/kagg/openapimerge"
 	"github.com/kagg-project/kagg/recording"
 )
@@ -75,6 +78,17 @@ func TestReplay(t *testing.T) {
 	r.waitCondition("v1.absent.example.com", string(apiregistrationv1.ConditionFalse))
 	r.waitCondition("v1.example.com", string(apiregistrationv1.ConditionTrue))
 	r.eventually("the toys are in OpenAPI", func() bool { return bytes.Contains([]byte(r.get("/openapi/v3").body), []byte("apis/example.com/v1")) })
+	// What is decided is written into the objects a moment later.
+	r.eventually("every status is written", func() bool {
+		recorded, err := r.aggregator.Record(t.Context(), aggregator.RecordOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !slices.ContainsFunc(slices.Concat(recorded.Objects, recorded.Local.APIServices), func(o manifest.Object) bool {
+			conditions, _, _ := unstructured.NestedSlice(o.Object.Object, "status", "conditions")
+			return o.Object.GetKind() == "APIService" && len(conditions) == 0
+		})
+	})
 
 	files, err := aggregator.FetchRecording(t.Context(), r.admin, aggregator.RecordOptions{V3: true})
 	if err != nil {
