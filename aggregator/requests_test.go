@@ -287,6 +287,7 @@ func TestTwoAPIServicesShareOneFetch(t *testing.T) {
 	for _, name := range names {
 		r.waitCondition(name+"."+group, "True")
 	}
+	r.eventually("everything asked", func() bool { return r.get("/readyz").status == http.StatusOK })
 	if got := r.get("/openapi/v2"); got.status != http.StatusOK {
 		t.Fatal(got)
 	}
