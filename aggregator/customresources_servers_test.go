@@ -84,10 +84,7 @@ spec:
 func newConverted(t *testing.T, webhook http.HandlerFunc, trusted func(*pki.State) string) *toys {
 	t.Helper()
 	r := newToys(t, nil)
-	b := r.backend("widgets", "converter", webhook)
-	b.stop()
-	b.config.ClientAuth = tls.NoClientCert // a webhook is called without a certificate
-	b.start(b.address)
+	b := r.backendFor(tls.NoClientCert, "widgets", "converter", webhook) // a webhook is called without a certificate
 	r.write("converter.yaml", b.objects("widgets", "converter", ""))
 	state, err := pki.Ensure(r.stateDir, pki.Options{})
 	if err != nil {

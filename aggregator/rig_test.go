@@ -220,6 +220,12 @@ type fakeBackend struct {
 
 func (r *rig) backend(namespace, service string, h http.Handler) *fakeBackend {
 	r.t.Helper()
+	return r.backendFor(tls.RequireAndVerifyClientCert, namespace, service, h)
+}
+
+// backendFor is a backend that asks its clients for certificates so.
+func (r *rig) backendFor(clients tls.ClientAuthType, namespace, service string, h http.Handler) *fakeBackend {
+	r.t.Helper()
 	state, err := pki.Ensure(r.stateDir, pki.Options{})
 	if err != nil {
 		r.t.Fatal(err)
@@ -239,7 +245,7 @@ func (r *rig) backend(namespace, service string, h http.Handler) *fakeBackend {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	b := &fakeBackend{t: r.t, handler: h, config: &tls.Config{
-		Certificates: []tls.Certificate{cert}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12,
+		Certificates: []tls.Certificate{cert}, ClientCAs: pool, ClientAuth: clients, MinVersion: tls.VersionTLS12,
 	}}
 	b.start("127.0.0.1:0")
 	r.t.Cleanup(b.stop)
@@ -248,22 +254,19 @@ func (r *rig) backend(namespace, service string, h http.Handler) *fakeBackend {
 
 func (b *fakeBackend) start(address string) {
 	b.t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(b.t.Context(), "tcp", address)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	var l net.Listener
+	// The port of one that was stopped may be another test's for a while.
+	eventually(b.t, "listening on "+address, func() (err error) {
+		l, err = (&net.ListenConfig{}).Listen(b.t.Context(), "tcp", address)
+		return err
+	})
 	b.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: b.handler, ReadHeaderTimeout: patience}, TLS: b.config.Clone(), EnableHTTP2: true}
 	b.server.StartTLS()
 	b.address = l.Addr().String()
 }
 
-// stop ends the server and every connection, as a killed process does.
-func (b *fakeBackend) stop() {
-	b.server.CloseClientConnections()
-	_ = b.server.Listener.Close()
-	b.server.CloseClientConnections()
-}
+// stop ends the server and every connection, as a killed process does, one that is being accepted too.
+func (b *fakeBackend) stop() { _ = b.server.Config.Close() }
 
 // objects names the backend in YAML: a Service, its slice, and an APIService for
 // each version.
