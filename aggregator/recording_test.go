@@ -44,7 +44,7 @@ func TestStopWithEverythingOn(t *testing.T) {
 		start := time.Now()
 		r.stop()
 		r.client.CloseIdleConnections()
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > stopPatience {
 			t.Errorf("the stop took %v", took)
 		}
 	}
