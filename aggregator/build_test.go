@@ -216,11 +216,12 @@ func TestWaiter(t *testing.T) {
 	t.Parallel()
 	w := waiter{intervals: intervals{regular: time.Second, firstRetry: time.Second, lastRetry: 3 * time.Second, costFactor: 50, longest: 10 * time.Second}}
 	got := []time.Duration{
-		w.next(false, time.Millisecond), w.next(false, 100*time.Millisecond), w.next(false, time.Hour),
-		w.next(true, 0), w.next(true, 0), w.next(true, 0), w.next(false, 0), w.next(true, time.Hour), w.next(true, 0),
+		w.next(false, time.Hour), w.next(false, 100*time.Millisecond), w.next(false, time.Hour), w.next(false, time.Hour),
+		w.next(false, time.Millisecond), w.next(false, time.Hour),
+		w.next(true, 0), w.next(true, 0), w.next(true, 0), w.next(false, time.Hour), w.next(true, time.Hour), w.next(true, 0),
 	}
 	s := time.Second
-	if diff := cmp.Diff([]time.Duration{s, 5 * s, 10 * s, s, 2 * s, 3 * s, s, 10 * s, 2 * s}, got); diff != "" {
+	if diff := cmp.Diff([]time.Duration{s, 5 * s, 5 * s, 10 * s, s, s, s, 2 * s, 3 * s, s, 10 * s, 2 * s}, got); diff != "" {
 		t.Errorf("waits (-want +got):\n%s", diff)
 	}
 }

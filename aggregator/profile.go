@@ -54,7 +54,9 @@ type intervals struct {
 	// firstRetry follows one that did not; it doubles up to lastRetry.
 	firstRetry, lastRetry time.Duration
 	// costFactor stretches the waits so that the rounds take at most one part in
-	// costFactor of the time, but never beyond longest. 0 does not stretch.
+	// costFactor of the time, but never beyond longest. 0 does not stretch. Of the
+	// two last rounds the shorter counts: what makes all rounds long is their cost,
+	// and what makes one long is a change, or what others do, as at a start.
 	costFactor int
 	longest    time.Duration
 }
@@ -65,11 +67,14 @@ type waiter struct {
 	intervals
 	crowd *crowd
 	retry time.Duration
+	// took is how long the last round took.
+	took time.Duration
 }
 
 // next returns how long to wait after a round that took the given time.
 func (w *waiter) next(failed bool, took time.Duration) time.Duration {
-	stretched := min(took*time.Duration(w.costFactor), w.longest)
+	stretched := min(min(took, w.took)*time.Duration(w.costFactor), w.longest)
+	w.took = took
 	if failed {
 		w.retry = min(max(2*w.retry, w.firstRetry), w.lastRetry)
 		return max(w.crowd.retry(w.retry), stretched)
@@ -77,6 +82,9 @@ func (w *waiter) next(failed bool, took time.Duration) time.Duration {
 	w.retry = 0
 	return max(w.crowd.regular(w.regular), stretched)
 }
+
+// withinASecond leaves what is left of a second for merging what changed.
+const withinASecond = 900 * time.Millisecond
 
 func (p Profile) pace() pace {
 	if p == ProfileUpstream {
@@ -90,7 +98,7 @@ func (p Profile) pace() pace {
 	return pace{
 		eager: true, probesPerRound: 8, probeAttempts: 1, crowd: &crowd{}, decoding: newDecoding(),
 		probe:     intervals{regular: time.Second, firstRetry: 250 * time.Millisecond, lastRetry: 250 * time.Millisecond},
-		discovery: intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Second, costFactor: 50, longest: 10 * time.Second},
-		openAPI:   intervals{regular: time.Second, firstRetry: time.Second, lastRetry: time.Minute, costFactor: 50, longest: 30 * time.Second},
+		discovery: intervals{regular: withinASecond, firstRetry: time.Second, lastRetry: time.Second, costFactor: 50, longest: 10 * time.Second},
+		openAPI:   intervals{regular: withinASecond, firstRetry: time.Second, lastRetry: time.Minute, costFactor: 50, longest: 30 * time.Second},
 	}
 }
