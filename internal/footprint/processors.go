@@ -11,19 +11,23 @@ import (
 const (
 	// lookAtLoad is the time between looks at what the process does, which take some microseconds.
 	lookAtLoad = 50 * time.Millisecond
-	// crowd is how many goroutines that could run wait for their turn, in the mean, where one processor is too few.
-	// While one request after the other is proxied it is a tenth, with sixteen at a time it is ten.
-	crowd = 0.5
-	// spare is the share of one processor that a process uses for which one may be enough. Much of what it uses on
-	// several is spent on looking for work.
-	spare = 0.9
+	// long is how long a goroutine that could run waits for its turn where another processor would have helped it.
+	// Sixteen requests that are proxied at once hand a processor on every few microseconds, and nearly none waits so
+	// long; what computes keeps it for 10 ms, and a system that others keep busy takes it away for some.
+	long = 2 * time.Millisecond
+	// crowd is how many goroutines wait for long, in the mean of about the last second, where one processor is
+	// too few: when the system takes it away for a moment, all that could run wait.
+	crowd, meanOver = 0.5, time.Second
+	// spare is the share of one processor that a process uses for which one may be enough, and full that for which it
+	// is not. A quarter of what several are used for by requests that are proxied is spent on looking for work.
+	spare, full = 1.0, 0.95
 	// patience is how long a process uses no more than that before it is left with one processor, and mostPatience
 	// that of a process for which one has soon been too few again and again; trial is what is soon.
 	patience, mostPatience, trial = time.Second, 30 * time.Second, 2 * time.Second
 )
 
 // Concentrate has the process run on one processor while that is enough for what it does, and on all that it may use
-// (runtime.SetDefaultGOMAXPROCS) otherwise. A proxied request is handed from goroutine to goroutine some thirty times;
+// (runtime.SetDefaultGOMAXPROCS) otherwise: while it is busy all the time, or goroutines wait for it for long. A proxied request is handed from goroutine to goroutine some thirty times;
 // on several processors that have little to do many of these wake a thread, which takes longer and costs more than what
 // the goroutine then does. It returns when ctx ends, and at once where the environment says how many processors to use
 // (GOMAXPROCS), there is but one, or the system does not tell what the process uses.
@@ -51,7 +55,7 @@ func Concentrate(ctx context.Context) {
 
 // load is what the process did since it began.
 type load struct {
-	// used is the time of processors, and waited that of all goroutines which could run for their turn.
+	// used is the time of processors, and waited that of all goroutines which could run and waited for long.
 	used, waited time.Duration
 }
 
@@ -72,11 +76,11 @@ func (m loadMeter) look() load {
 // measuredOf is of how many waits Go measures one (gTrackingPeriod in its runtime).
 const measuredOf = 8
 
-// total is the sum of what was measured, each wait taken for the shortest of its bucket.
+// total is the sum of the long ones of what was measured, each taken for the shortest of its bucket.
 func total(waits *metrics.Float64Histogram) time.Duration {
 	seconds := 0.0
 	for i, count := range waits.Counts {
-		if shortest := waits.Buckets[i]; shortest > 0 { // the first begins at no time at all
+		if shortest := waits.Buckets[i]; shortest >= long.Seconds() {
 			seconds += float64(count) * shortest
 		}
 	}
@@ -88,14 +92,17 @@ type concentration struct {
 	one bool
 	// patience is how long the process has to have had little to do; it had for calm, or was on one processor for trial.
 	patience, calm, trial time.Duration
+	// crowd is how many goroutines wait for long, in the mean.
+	crowd float64
 }
 
 // look takes in what the process did in the time since the last look.
 func (c *concentration) look(l load, elapsed time.Duration) {
 	of := func(d time.Duration) float64 { return float64(d) / float64(max(elapsed, 1)) }
+	c.crowd += (of(l.waited) - c.crowd) * min(1, float64(elapsed)/float64(meanOver))
 	switch {
-	case c.one && of(l.waited) > crowd:
-		c.one, c.calm = false, 0
+	case c.one && (of(l.used) > full || c.crowd > crowd):
+		c.one, c.calm, c.crowd = false, 0, 0
 		if c.trial < trial {
 			c.patience = min(2*c.patience, mostPatience)
 		} else {
@@ -103,7 +110,7 @@ func (c *concentration) look(l load, elapsed time.Duration) {
 		}
 	case c.one:
 		c.trial += elapsed
-	case of(l.used) > spare, of(l.waited) > crowd:
+	case of(l.used) > spare, c.crowd > crowd:
 		// One that has to share the processors with other processes uses little, however much it has to do.
 		c.calm = 0
 	default:

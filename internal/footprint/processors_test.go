@@ -19,24 +19,24 @@ func TestConcentration(t *testing.T) {
 		one                   bool
 	}{
 		{used: 2 * second, elapsed: second},                 // a start
-		{used: second / 2, elapsed: second / 2},             // too much for one
+		{used: second * 6 / 10, elapsed: second / 2},        // too much for one
 		{used: 0, elapsed: second / 2},                      // little, but not for long
 		{used: second / 2, waited: second, elapsed: second}, // little, as other processes have the processors
 		{used: second / 4, elapsed: second / 2},
 		{used: second / 4, elapsed: second / 2, one: true},
-		{used: second, waited: second / 10, elapsed: second, one: true}, // all of one, and nobody waits
-		{used: second, waited: second / 10, elapsed: trial, one: true},  // for long enough
-		{used: second / 10, waited: second / 10, elapsed: second / 10},  // too few
-		{used: second / 2, elapsed: second, one: true},                  // soon tried again
-		{used: second / 10, waited: second, elapsed: second / 10},       // too few again
-		{used: second / 2, elapsed: second},                             // not tried so soon
-		{used: second / 2, elapsed: second, one: true},                  // but later
-		{used: second / 10, waited: second, elapsed: second / 10},       // too few again
-		{used: second / 2, elapsed: 3 * second},                         // and later still
-		{used: second / 2, elapsed: second, one: true},                  //
-		{used: second / 2, elapsed: trial, one: true},                   // this time it was enough
-		{used: second / 10, waited: second, elapsed: second / 10},       // until now
-		{used: second / 2, elapsed: second, one: true},                  //
+		{used: second / 2, waited: second / 10, elapsed: second, one: true}, // enough, and nobody waits
+		{used: second / 2, waited: second / 10, elapsed: trial, one: true},  // for long enough
+		{used: second / 10, elapsed: second / 10},                           // all of one: too few
+		{used: second / 2, elapsed: second, one: true},                      // soon tried again
+		{used: second / 10, waited: second, elapsed: second / 10},           // too few again
+		{used: second / 2, elapsed: second},                                 // not tried so soon
+		{used: second / 2, elapsed: second, one: true},                      // but later
+		{used: second / 10, waited: second, elapsed: second / 10},           // too few again
+		{used: second / 2, elapsed: 3 * second},                             // and later still
+		{used: second / 2, elapsed: second, one: true},                      //
+		{used: second / 2, elapsed: trial, one: true},                       // this time it was enough
+		{used: second / 10, waited: second, elapsed: second / 10},           // until now
+		{used: second / 2, elapsed: second, one: true},                      //
 		{used: 0, elapsed: 0, one: true},
 	} {
 		c.look(load{step.used, step.waited}, step.elapsed)
@@ -56,8 +56,8 @@ func TestConcentration(t *testing.T) {
 func TestTotalOfWaits(t *testing.T) {
 	t.Parallel()
 	waits := &metrics.Float64Histogram{
-		Counts:  []uint64{1000, 1, 2, 1},
-		Buckets: []float64{math.Inf(-1), 0, 0.5, 1, math.Inf(1)},
+		Counts:  []uint64{1000, 1, 100, 2, 1},
+		Buckets: []float64{math.Inf(-1), 0, 0.001, 0.5, 1, math.Inf(1)},
 	}
 	if got, want := total(waits), measuredOf*2*time.Second; got != want {
 		t.Errorf("they waited for %s, want %s", got, want)
