@@ -27,10 +27,11 @@ const (
 )
 
 // Concentrate has the process run on one processor while that is enough for what it does, and on all that it may use
-// (runtime.SetDefaultGOMAXPROCS) otherwise: while it is busy all the time, or goroutines wait for it for long. A proxied request is handed from goroutine to goroutine some thirty times;
-// on several processors that have little to do many of these wake a thread, which takes longer and costs more than what
-// the goroutine then does. It returns when ctx ends, and at once where the environment says how many processors to use
-// (GOMAXPROCS), there is but one, or the system does not tell what the process uses.
+// (runtime.SetDefaultGOMAXPROCS) otherwise: while it is busy all the time, or goroutines wait for it for long. A proxied
+// request is handed from goroutine to goroutine some thirty times; on several processors that have little to do many of
+// these wake a thread, which takes longer and costs more than what the goroutine then does. It returns when ctx ends,
+// and at once where the environment says how many processors to use (GOMAXPROCS), there is but one, or the system does
+// not tell what the process uses.
 func Concentrate(ctx context.Context) {
 	if os.Getenv("GOMAXPROCS") != "" || runtime.GOMAXPROCS(0) == 1 || processorTime() == 0 {
 		return
