@@ -17,6 +17,7 @@ import (
 
 	"github.com/kagg-project/kagg/aggregator"
 	"github.com/kagg-project/kagg/internal/pki"
+	"github.com/kagg-project/kagg/internal/ports"
 	"github.com/kagg-project/kagg/launch"
 )
 
@@ -171,26 +172,14 @@ func TestBareIsToldByTheEnvironment(t *testing.T) {
 	}
 }
 
-// freePort returns a port that is still free when a child listens on it: it is below those that the system gives to
-// whoever asks for any, and below those that this package looks at.
-func freePort(t *testing.T) string {
-	t.Helper()
-	const first, ports = 10_000, 10_000
-	for i := range ports {
-		port := strconv.Itoa(first + (os.Getpid()*131+i)%ports)
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
 // Manifests for a server that is started by hand name its address.
 func TestObjectsWithAnAddress(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	free, err := ports.Free(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(free)
 	file := filepath.Join(t.TempDir(), "objects.yaml")
 	content := `apiVersion: apiregistration.k8s.io/v1
 kind: APIService

@@ -3,27 +3,13 @@ package launch
 import (
 	"context"
 	"fmt"
-	"net"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
+	"github.com/kagg-project/kagg/internal/ports"
 	"github.com/kagg-project/kagg/internal/process"
 )
-
-// The ports of children are below those that systems give to clients: no client's connection may take the port before
-// the child does.
-const (
-	firstPort = 20_000
-	ports     = 12_000
-)
-
-// portsTried counts the ports that were looked at. It begins where another process is not likely to.
-var portsTried atomic.Int64
-
-func init() { portsTried.Store(int64(os.Getpid()) * 131) }
 
 // choosePort takes the port that the command names, or finds a free one.
 func (s *Server) choosePort(ctx context.Context) error {
@@ -32,26 +18,13 @@ func (s *Server) choosePort(ctx context.Context) error {
 		return err
 	}
 	if s.port != 0 {
-		if err := free(ctx, s.port); err != nil {
+		if err := ports.Check(ctx, s.port); err != nil {
 			return fmt.Errorf("port %d, which the command names, is taken: %w: stop who has it, or leave --%s out", s.port, err, flagSecurePort)
 		}
 		return nil
 	}
-	for range ports {
-		s.port = firstPort + int(portsTried.Add(1)%ports)
-		if err = free(ctx, s.port); err == nil || ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return fmt.Errorf("no port from %d to %d is free: %w", firstPort, firstPort+ports-1, err)
-}
-
-func free(ctx context.Context, port int) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(port))
-	if err != nil {
-		return err
-	}
-	return l.Close()
+	s.port, err = ports.Free(ctx)
+	return err
 }
 
 // run starts the child and waits until it is ready. A flag that it refuses is left out, and it is started again.

@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/kagg-project/kagg/conformance/internal/ports"
+	"github.com/kagg-project/kagg/internal/ports"
 )
 
 // Patience is how long something may take for which no time is promised, on a machine

@@ -19,9 +19,9 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
-	"github.com/kagg-project/kagg/conformance/internal/ports"
 	"github.com/kagg-project/kagg/conformance/internal/upstream"
 	"github.com/kagg-project/kagg/internal/pki"
+	"github.com/kagg-project/kagg/internal/ports"
 )
 
 // side is one of the two servers with its backends.

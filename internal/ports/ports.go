@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"sync/atomic"
 )
 
@@ -22,18 +23,27 @@ var tried atomic.Int64
 
 func init() { tried.Store(int64(os.Getpid()) * 131) }
 
-// Free returns a port that nobody listens on, and that nobody else in this process is given.
+// Free returns a port that nobody listens on, and that it gave to nobody else in this process; or why there is none, or
+// that ctx has ended. It is safe for concurrent use.
 func Free(ctx context.Context) (int, error) {
-	var config net.ListenConfig
 	var last error
 	for range count {
-		port := first + int(tried.Add(1)%count)
-		l, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			last = err
-			continue
+		if err := ctx.Err(); err != nil {
+			return 0, err
 		}
-		return port, l.Close()
+		port := first + int(tried.Add(1)%count)
+		if last = Check(ctx, port); last == nil {
+			return port, nil
+		}
 	}
 	return 0, fmt.Errorf("no port from %d to %d is free: %w", first, first+count-1, last)
+}
+
+// Check returns why nobody can listen on a port now; nil where somebody can. It is safe for concurrent use.
+func Check(ctx context.Context, port int) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
