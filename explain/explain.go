@@ -38,7 +38,7 @@ func (e *UnknownError) Error() string {
 	if more := len(e.Unread) - mostUnread; more > 0 {
 		named += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s (nothing was read of the backend of %s, which may have it)", text, named)
+	return fmt.Sprintf("%s (nothing was read of the backend of %s, which may have it: explain that to see why)", text, named)
 }
 
 // Explain says why a target is as it is. A target that there is not is an *UnknownError; a request whose method or path

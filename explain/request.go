@@ -79,14 +79,18 @@ func (e *explainer) addAdmission(a *aggregator.Admission) {
 // asked is what authorization is asked, for a person.
 func asked(a *aggregator.Admission) string {
 	at := a.Attributes
+	verb := at.GetVerb()
+	if verb == "" { // of a method that has none
+		verb = "send a request for"
+	}
 	if !at.IsResourceRequest() {
-		return at.GetVerb() + " the path " + at.GetPath()
+		return verb + " the path " + at.GetPath()
 	}
 	resource := at.GetResource()
 	if at.GetSubresource() != "" {
 		resource += "/" + at.GetSubresource()
 	}
-	out := fmt.Sprintf("%s %s of %s", at.GetVerb(), resource, groupVersion(at.GetAPIGroup(), at.GetAPIVersion()))
+	out := fmt.Sprintf("%s %s of %s", verb, resource, groupVersion(at.GetAPIGroup(), at.GetAPIVersion()))
 	if at.GetName() != "" {
 		out += " named " + at.GetName()
 	}

@@ -168,7 +168,18 @@ func (e *explainer) unlisted(name, group string) error {
 		version = ""
 	}
 	var candidates []string
+	add := func(name, of string) {
+		candidates = append(candidates, name)
+		if group != "" {
+			candidates = append(candidates, name+"."+of)
+		}
+	}
 	for _, in := range e.snapshot.DiscoveryInputs() {
+		if in.Entry != nil && in.Failure != "" {
+			for i := range in.Entry.Resources {
+				add(in.Entry.Resources[i].Resource, in.Group)
+			}
+		}
 		if in.Entry == nil || (group != "" && in.Group != group) || (version != "" && in.Version != version) {
 			continue
 		}
@@ -181,11 +192,8 @@ func (e *explainer) unlisted(name, group string) error {
 		}
 	}
 	for _, n := range e.snapshot.Discovery().Names() {
-		candidates = append(candidates, n)
-		if group != "" {
-			for _, c := range e.snapshot.Discovery().Lookup(n, "") {
-				candidates = append(candidates, n+"."+c.Party.Group)
-			}
+		for _, c := range e.snapshot.Discovery().Lookup(n, "") {
+			add(n, c.Party.Group)
 		}
 	}
 	return e.unknown(e.target.Name, candidates)

@@ -69,13 +69,15 @@ func TestParseRefuses(t *testing.T) {
 // Of each kind: what there is not is told, with what is near.
 func TestUnknownTargets(t *testing.T) {
 	t.Parallel()
-	names, shared := loadCase(t, "../testdata/explain/names"), loadCase(t, "../testdata/explain/openapi-shared")
+	names, shared, stale := loadCase(t, "../testdata/explain/names"), loadCase(t, "../testdata/explain/openapi-shared"), loadCase(t, "../testdata/explain/stale")
 	for target, near := range map[string]string{
 		"group/fruits.example": "group/fruit.example", "version/fruit.example/v2": "version/fruit.example/v1",
 		"resource/aples": "resource/apples", "resource/aples.fruit.example": "resource/apples.fruit.example",
 		"apiservice/tool.example":     "apiservice/v1.tool.example",
 		"apiservice/v1.fruit.exampel": "apiservice/v1.fruit.example", "definition/Aple": "definition/Apple",
 		"path/apis/fruit.example/v1/aples": "path/apis/fruit.example/v1/apples",
+		// What a backend had before it failed.
+		"resource/lampz": "resource/lamps", "resource/lampz.down.example": "resource/lamps.down.example",
 	} {
 		parsed, err := explain.ParseTarget(target)
 		if err != nil {
@@ -84,6 +86,9 @@ func TestUnknownTargets(t *testing.T) {
 		replay := names
 		if parsed.Kind == explain.KindDefinition || parsed.Kind == explain.KindPath {
 			replay = shared
+		}
+		if strings.Contains(target, "lampz") {
+			replay = stale
 		}
 		_, err = explain.Explain(t.Context(), replay, parsed)
 		unknown, ok := errors.AsType[*explain.UnknownError](err)
@@ -137,7 +142,7 @@ func TestUnreadBackends(t *testing.T) {
 		}
 	}
 	many := &explain.UnknownError{Target: explain.Target{Kind: explain.KindResource, Name: "a"}, Unread: []string{"b", "c", "d", "e"}}
-	want := "there is no resource/a, and nothing with a name like it (nothing was read of the backend of b, c, d and 1 more, which may have it)"
+	want := "there is no resource/a, and nothing with a name like it (nothing was read of the backend of b, c, d and 1 more, which may have it: explain that to see why)"
 	if many.Error() != want {
 		t.Errorf("told %q, want %q", many, want)
 	}
