@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kagg-project/kagg/aggregator"
@@ -126,6 +127,7 @@ func (f *mergeFlags) run(cmd *cobra.Command, s streams, args []string, v3 bool, 
 		return err
 	}
 	snapshot := replay.Snapshot
+	warnUnavailable(s.Err, snapshot)
 	if !f.local {
 		snapshot = snapshot.WithoutLocal()
 	}
@@ -134,6 +136,15 @@ func (f *mergeFlags) run(cmd *cobra.Command, s streams, args []string, v3 bool, 
 		return err
 	}
 	return f.print(s, m)
+}
+
+// warnUnavailable tells whose documents may be missing, or older than the others.
+func warnUnavailable(out io.Writer, s *aggregator.Snapshot) {
+	for _, v := range s.APIServices() {
+		if v.Condition.Status == apiregistrationv1.ConditionFalse {
+			_, _ = fmt.Fprintf(out, "%s is not available: %s\n", v.Object.Name, v.Condition.Message)
+		}
+	}
 }
 
 func (f *mergeFlags) print(s streams, m merged) error {

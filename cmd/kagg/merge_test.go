@@ -264,8 +264,21 @@ func TestMergeAsksTheBackendsOfObjects(t *testing.T) {
 			t.Errorf("want %s in: %s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "Stale") {
-		t.Errorf("a group is stale: %s", out.String())
+	if strings.Contains(out.String(), "Stale") || strings.Contains(errs.String(), "is not available") {
+		t.Errorf("a group is stale: %s%s", errs.String(), out.String())
+	}
+}
+
+// A document that lacks what a backend has is printed, and it is said whose.
+func TestMergeTellsWhatIsNotAvailable(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	args := []string{"merge", "discovery", "-f", "../../testdata/explain/stale"}
+	if code := run(t.Context(), args, streams{In: strings.NewReader(""), Out: &out, Err: &errs}); code != exitDone || out.Len() == 0 {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	if got := errs.String(); !strings.HasPrefix(got, "v1.down.example is not available: failing or missing response from https://") || strings.Count(got, "\n") != 1 {
+		t.Errorf("it said: %s", got)
 	}
 }
 
