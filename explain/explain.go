@@ -21,7 +21,8 @@ type UnknownError struct {
 	Target Target
 	// Nearest are targets that may have been meant, the nearest first.
 	Nearest []string
-	// Unread are the targets of the APIServices that may have it, as nothing was read of their backends; sorted by name.
+	// Unread are the targets of the APIServices that may have it, as what would tell was never read: the discovery of their
+	// backends for a resource, and else their OpenAPI; sorted by name.
 	Unread []string
 }
 
@@ -38,7 +39,11 @@ func (e *UnknownError) Error() string {
 	if more := len(e.Unread) - mostUnread; more > 0 {
 		named += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s (nothing was read of the backend of %s, which may have it: explain that to see why)", text, named)
+	document := "OpenAPI"
+	if e.Target.Kind == KindResource {
+		document = "discovery"
+	}
+	return fmt.Sprintf("%s (the %s of %s was never read, and may have it: explain that to see why)", text, document, named)
 }
 
 // Explain says why a target is as it is. A target that there is not is an *UnknownError; a request whose method or path

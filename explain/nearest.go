@@ -13,7 +13,7 @@ const (
 	fewCandidates = 5
 	// mostNearest bounds how many names are offered.
 	mostNearest = 3
-	// mostUnread bounds how many APIServices are named of whose backends nothing was read.
+	// mostUnread bounds how many APIServices are named whose documents were not read.
 	mostUnread = 3
 )
 
@@ -42,7 +42,7 @@ func (e *explainer) unread() []string {
 		}
 	case KindDefinition, KindPath:
 		for _, in := range e.snapshot.OpenAPIInputs() {
-			read[in.APIService] = in.V2 != nil || in.V2Failure == ""
+			read[in.APIService] = in.V2 != nil || in.V2Failure == "" && (e.target.Kind == KindDefinition || in.V3Failure == "")
 		}
 		if e.target.Kind == KindPath {
 			may = func(group, version string) bool { return keyOfPath(e.target.Name) == openAPIKey(group, version) }

@@ -118,6 +118,7 @@ func TestUnreadBackends(t *testing.T) {
 		{"stale", "resource/lamp-shades.down.example", nil},
 		{"stale", "path/apis/new.example/v1/lamp-shades", []string{"v1.new.example"}},
 		{"stale", "path/apis/other.example/v1/lamp-shades", nil},
+		{"stale", "path/apis/broken.example/v1/lamp-shades", []string{"v1.broken.example"}}, // v3 alone
 		{"stale", "definition/LampShade", []string{"v1.down.example", "v1.new.example"}},
 		{"stale", "version/new.example/v2", nil},
 		{"manifests", "resource/lamp-shades", []string{"v1.fruit.example"}},
@@ -142,7 +143,7 @@ func TestUnreadBackends(t *testing.T) {
 		}
 	}
 	many := &explain.UnknownError{Target: explain.Target{Kind: explain.KindResource, Name: "a"}, Unread: []string{"b", "c", "d", "e"}}
-	want := "there is no resource/a, and nothing with a name like it (nothing was read of the backend of b, c, d and 1 more, which may have it: explain that to see why)"
+	want := "there is no resource/a, and nothing with a name like it (the discovery of b, c, d and 1 more was never read, and may have it: explain that to see why)"
 	if many.Error() != want {
 		t.Errorf("told %q, want %q", many, want)
 	}
