@@ -53,10 +53,10 @@ type intervals struct {
 	regular time.Duration
 	// firstRetry follows one that did not; it doubles up to lastRetry.
 	firstRetry, lastRetry time.Duration
-	// costFactor stretches the waits so that the rounds take at most one part in
-	// costFactor of the time, but never beyond longest. 0 does not stretch. Of the
-	// two last rounds the shorter counts: what makes all rounds long is their cost,
-	// and what makes one long is a change, or what others do, as at a start.
+	// costFactor stretches the waits so that rounds that are all long take at most
+	// one part in costFactor of the time, but never beyond longest. 0 does not
+	// stretch. Of the two last rounds the shorter counts: what makes one of them long
+	// is a change, or what others do, as at a start.
 	costFactor int
 	longest    time.Duration
 }
