@@ -12,12 +12,12 @@ const (
 	// lookAtLoad is the time between looks at what the process does, which take some microseconds.
 	lookAtLoad = 50 * time.Millisecond
 	// long is how long a goroutine that could run waits for its turn where another processor would have helped it.
-	// Sixteen requests that are proxied at once hand a processor on every few microseconds, and nearly none waits so
-	// long; what computes keeps it for 10 ms, and a system that others keep busy takes it away for some.
-	long = 2 * time.Millisecond
-	// crowd is how many goroutines wait for long, in the mean of about the last second, where one processor is
-	// too few: when the system takes it away for a moment, all that could run wait.
-	crowd, meanOver = 0.5, time.Second
+	// Sixteen requests that are proxied at once hand a processor on every few microseconds, and wait for so long only
+	// when the system takes it away, which does so for some 3 ms; what computes keeps it for 10 ms.
+	long = 4 * time.Millisecond
+	// crowd is how many goroutines wait for long, in the mean of about the last second, where one processor is too few:
+	// one of them a few times a second, as where lists of some thousand objects are asked for between small requests.
+	crowd, meanOver = 0.05, time.Second
 	// spare is the share of one processor that a process uses for which one may be enough, and full that for which it
 	// is not. A quarter of what several are used for by requests that are proxied is spent on looking for work.
 	spare, full = 1.0, 0.95

@@ -22,10 +22,10 @@ func TestConcentration(t *testing.T) {
 		{used: second * 6 / 10, elapsed: second / 2},        // too much for one
 		{used: 0, elapsed: second / 2},                      // little, but not for long
 		{used: second / 2, waited: second, elapsed: second}, // little, as other processes have the processors
-		{used: second / 4, elapsed: second / 2},
-		{used: second / 4, elapsed: second / 2, one: true},
-		{used: second / 2, waited: second / 10, elapsed: second, one: true}, // enough, and nobody waits
-		{used: second / 2, waited: second / 10, elapsed: trial, one: true},  // for long enough
+		{used: second / 4, elapsed: second / 2},             // they had until a moment ago
+		{used: second / 4, elapsed: second, one: true},
+		{used: second / 2, waited: second / 50, elapsed: second, one: true}, // enough, and nobody waits
+		{used: second / 2, waited: second / 50, elapsed: trial, one: true},  // for long enough
 		{used: second / 10, elapsed: second / 10},                           // all of one: too few
 		{used: second / 2, elapsed: second, one: true},                      // soon tried again
 		{used: second / 10, waited: second, elapsed: second / 10},           // too few again
@@ -37,6 +37,8 @@ func TestConcentration(t *testing.T) {
 		{used: second / 2, elapsed: trial, one: true},                       // this time it was enough
 		{used: second / 10, waited: second, elapsed: second / 10},           // until now
 		{used: second / 2, elapsed: second, one: true},                      //
+		{used: second / 2, waited: second / 5, elapsed: second},             // one waits while another computes in bursts
+		{used: second / 2, elapsed: 2 * second, one: true},
 		{used: 0, elapsed: 0, one: true},
 	} {
 		c.look(load{step.used, step.waited}, step.elapsed)
@@ -88,6 +90,21 @@ func TestConcentrate(t *testing.T) { //nolint:paralleltest // it changes a setti
 	await(t, "the process is at work", func() bool { return runtime.GOMAXPROCS(0) == all })
 	stop.Store(true)
 	await(t, "it is idle again", func() bool { return runtime.GOMAXPROCS(0) == 1 })
+	stop.Store(false)
+	go func() {
+		for !stop.Load() {
+			for begin := time.Now(); time.Since(begin) < 25*time.Millisecond; {
+			}
+			time.Sleep(25 * time.Millisecond)
+		}
+	}()
+	go func() {
+		for !stop.Load() {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	await(t, "it computes in bursts, and others wait", func() bool { return runtime.GOMAXPROCS(0) == all })
+	stop.Store(true)
 	cancel()
 	<-ended
 	if got := runtime.GOMAXPROCS(0); got != all {
